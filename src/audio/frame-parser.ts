@@ -1,0 +1,82 @@
+import { ByteQueue } from "../core/byte-queue.ts";
+import { concatBytes } from "../core/concat-bytes.ts";
+import { ADTS_HEADER_BYTES, parseAdtsHeader } from "./adts-header.ts";
+import type { FrameFormat, FrameHeader, Frames, ParseFrameHeader } from "./frame.ts";
+import { MPEG_HEADER_BYTES, parseMpegHeader } from "./mpeg-header.ts";
+
+type Syntax = { parse: ParseFrameHeader; headerBytes: number };
+
+const SYNTAXES: Readonly<Record<FrameFormat, Syntax>> = {
+  mp3: { parse: parseMpegHeader, headerBytes: MPEG_HEADER_BYTES },
+  aac: { parse: parseAdtsHeader, headerBytes: ADTS_HEADER_BYTES },
+};
+
+/**
+ * Cuts a byte stream into whole frames and throws away what lies between them.
+ *
+ * While in step, a frame is passed on when its own header is right and the next one follows it. After anything else the
+ * parser looks for two headers that agree, one right behind the other: a single match is common inside damaged audio,
+ * and a decoder that is fed such a frame loses far more than the frame. At the end of the stream the last frame, which
+ * nothing follows, is passed on when it is whole.
+ */
+export class FrameParser {
+  readonly #syntax: Syntax;
+  readonly #queue = new ByteQueue();
+  #skippedBytes = 0;
+  #last: FrameHeader | undefined;
+
+  constructor(format: FrameFormat) {
+    this.#syntax = SYNTAXES[format];
+  }
+
+  /** Bytes so far that belonged to no frame. */
+  get skippedBytes(): number {
+    return this.#skippedBytes;
+  }
+
+  /** The header of the newest frame passed on; `undefined` before the first. */
+  get lastHeader(): FrameHeader | undefined {
+    return this.#last;
+  }
+
+  /** Takes bytes in and returns the frames that they complete, perhaps none. */
+  push(chunk: Uint8Array): Frames {
+    this.#queue.push(chunk);
+    return this.#take(false);
+  }
+
+  /** Returns the last frame when it is whole. */
+  end(): Frames {
+    return this.#take(true);
+  }
+
+  #take(isEnd: boolean): Frames {
+    const { parse, headerBytes } = this.#syntax;
+    const bytes = this.#queue.peek();
+    const taken: Uint8Array[] = [];
+    let durationSeconds = 0;
+    let offset = 0;
+    while (offset + headerBytes <= bytes.length) {
+      const header = parse(bytes, offset);
+      const end = header === undefined ? offset : offset + header.frameBytes;
+      if (header !== undefined && !isEnd && end + headerBytes > bytes.length) break;
+      if (header === undefined || !this.#isFollowed(bytes, end, header, isEnd)) {
+        offset++;
+        this.#skippedBytes++;
+        continue;
+      }
+      taken.push(bytes.subarray(offset, end));
+      durationSeconds += header.samples / header.sampleRate;
+      this.#last = header;
+      offset = end;
+    }
+    this.#queue.consume(offset);
+    return { bytes: concatBytes(taken), durationSeconds, count: taken.length };
+  }
+
+  #isFollowed(bytes: Uint8Array, end: number, header: FrameHeader, isEnd: boolean): boolean {
+    if (end + this.#syntax.headerBytes > bytes.length) return isEnd && end <= bytes.length;
+    const next = this.#syntax.parse(bytes, end);
+    return next !== undefined && next.sampleRate === header.sampleRate;
+  }
+}

@@ -1,0 +1,22 @@
+/** What a stream of whole frames holds. */
+export type FrameFormat = "mp3" | "aac";
+
+/** What a frame's header says, by ISO/IEC 11172-3 and 13818-3 (MP3) or 13818-7 (ADTS). */
+export type FrameHeader = {
+  /** Header included. */
+  frameBytes: number;
+  samples: number;
+  sampleRate: number;
+  channels: number;
+};
+
+/** Reads the header at `offset`, or returns `undefined` when there is none. */
+export type ParseFrameHeader = (bytes: Uint8Array, offset: number) => FrameHeader | undefined;
+
+/** A run of whole frames that arrived together. */
+export type Frames = {
+  bytes: Uint8Array;
+  /** Play time of all frames in it, in seconds. */
+  durationSeconds: number;
+  count: number;
+};

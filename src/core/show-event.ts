@@ -1,0 +1,35 @@
+/** Something that happened to a show; one row. `data` is a JSON object whose keys depend on `kind`. */
+export type ShowEvent = {
+  id: number;
+  /** The sender's id, in a recipient; `null` for an event of the database's own. */
+  sourceId: number | null;
+  timestampMs: number;
+  kind: string;
+  data: string;
+};
+
+export type NewShowEvent = { timestampMs: number; kind: string; data: Readonly<Record<string, unknown>> };
+
+/** Why a second inside a schedule was not recorded. */
+export type GapReason =
+  | "connect-failed"
+  | "disconnected"
+  | "stalled"
+  | "decoder-failed"
+  | "unsupported-format"
+  | "disk-full"
+  | "stopped"
+  | "crashed"
+  | "expired-before-sync";
+
+/** The event that books a hole. The audio on both sides ends at `startMs` and begins again at `endMs`. */
+export function toGapEvent(gap: {
+  startMs: number;
+  endMs: number;
+  reason: GapReason;
+  detail: string;
+}): NewShowEvent {
+  const startMs = Math.round(gap.startMs);
+  const data = { start_ms: startMs, end_ms: Math.round(gap.endMs), reason: gap.reason, detail: gap.detail };
+  return { timestampMs: startMs, kind: "gap", data };
+}
