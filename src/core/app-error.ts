@@ -10,6 +10,7 @@ export type ErrorCode =
   | "is-recipient" // a recipient database where a sender's is wanted, or the reverse
   | "unauthorized" // no bearer token, or a wrong one
   | "network" // the other side is away or talks nonsense
+  | "disk-full" // no room for what has to be written
   | "corrupt" // stored bytes are not what was written
   | "unsupported" // understood, but not possible for this show
   | "decoder"; // ffmpeg failed

@@ -1,0 +1,36 @@
+import type { ShowFormat } from "../core/show.ts";
+import { parseAdtsHeader } from "./adts-header.ts";
+import type { Cutter, CutSegment } from "./cutter.ts";
+import { FrameParser } from "./frame-parser.ts";
+import type { Frames } from "./frame.ts";
+import { SegmentBuilder } from "./segment-builder.ts";
+
+/** Cuts ADTS AAC between frames. */
+export class AdtsCutter implements Cutter {
+  readonly #parser = new FrameParser("aac");
+  readonly #builder: SegmentBuilder;
+
+  constructor(format: Pick<ShowFormat, "splitIntervalSeconds">) {
+    this.#builder = new SegmentBuilder(format.splitIntervalSeconds);
+  }
+
+  push(chunk: Uint8Array): CutSegment[] {
+    return this.#add(this.#parser.push(chunk));
+  }
+
+  end(): CutSegment[] {
+    return [...this.#add(this.#parser.end()), ...this.#builder.take()];
+  }
+
+  #add(frames: Frames): CutSegment[] {
+    const cut: CutSegment[] = [];
+    let offset = 0;
+    for (;;) {
+      const header = parseAdtsHeader(frames.bytes, offset);
+      if (header === undefined) return cut;
+      this.#builder.add(frames.bytes.subarray(offset, offset + header.frameBytes), header.samples);
+      offset += header.frameBytes;
+      if (this.#builder.isFull) cut.push(...this.#builder.take());
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+import { AppError, toReason } from "../core/app-error.ts";
+
+/** As much of what ffmpeg says as an error quotes. */
+const STDERR_CHARS_MAX = 400;
+
+const INSTALL_HINT = "install it (Debian: apt-get install ffmpeg, macOS: brew install ffmpeg)";
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** Throws `missing-tool` when ffmpeg cannot be started. */
+export async function requireFfmpeg(): Promise<void> {
+  const child = spawn("ffmpeg", ["-hide_banner", "-version"], { stdio: "ignore" });
+  try {
+    await once(child, "exit");
+  } catch (error) {
+    throw new AppError("missing-tool", `ffmpeg cannot be started (${toReason(error)}): ${INSTALL_HINT}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Runs bytes through one ffmpeg child, which reads `pipe:0` and writes `pipe:1` as `args` say.
+ *
+ * The child is gone when the generator has ended, however that came about. Its end before the end of the input, or a
+ * status other than 0, is a `decoder` error that comes after all bytes that it has written. An abort ends it at once.
+ */
+export async function* runFfmpeg(
+  args: readonly string[],
+  input: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const child: Child = spawn("ffmpeg", ["-hide_banner", "-loglevel", "error", ...args], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const kill = (): boolean => child.kill("SIGKILL");
+  signal.addEventListener("abort", kill, { once: true });
+  const stderr = collectTail(child.stderr);
+  const exit = waitForExit(child);
+  const childGone = new AbortController();
+  void exit.then(() => childGone.abort());
+  const frames = Readable.from(input, { objectMode: true, highWaterMark: 1 });
+  const feed = pipeline(frames, child.stdin, { signal: childGone.signal }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  try {
+    const stdout: AsyncIterable<Uint8Array> = child.stdout;
+    yield* stdout;
+    const status = await exit;
+    const feedError = await feed;
+    signal.throwIfAborted();
+    if (status !== 0 || feedError !== undefined) {
+      const said = stderr.text.trim().replaceAll(/\s+/g, " ") || toReason(feedError ?? "it said nothing");
+      throw new AppError("decoder", `ffmpeg ended with ${status}: ${said}`);
+    }
+  } finally {
+    signal.removeEventListener("abort", kill);
+    kill();
+    await exit;
+  }
+}
+
+function collectTail(stream: Readable): { text: string } {
+  const tail = { text: "" };
+  stream.setEncoding("utf8").on("data", (text: string) => {
+    tail.text = (tail.text + text).slice(-STDERR_CHARS_MAX);
+  });
+  return tail;
+}
+
+/** The exit status, or the signal, or why the child did not start. */
+function waitForExit(child: Child): Promise<number | string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(toReason(error)));
+    child.once("close", (status, signal) => resolve(status ?? signal ?? "no status"));
+  });
+}

@@ -1,0 +1,83 @@
+import { randomInt } from "node:crypto";
+
+import type { ShowFormat } from "../core/show.ts";
+import type { Cutter, CutSegment } from "./cutter.ts";
+import { toOggPage } from "./ogg-page.ts";
+import { OggPacketReader } from "./ogg-packet-reader.ts";
+import { isOpusTags, parseOpusHead, toOpusHeaderPages, toPacketSamples } from "./opus.ts";
+import { SegmentBuilder } from "./segment-builder.ts";
+
+/** Half a second of the usual 20 ms packets. */
+const PACKETS_PER_PAGE = 25;
+
+/**
+ * Cuts Ogg Opus. Only the packets of what comes in are used: positions, page and serial numbers are written anew, since
+ * an encoder behind damaged input does not count right.
+ *
+ * A full page is held back until the next packet comes, so that the last page of a session always holds a packet and
+ * can carry the end-of-stream flag.
+ */
+export class OpusCutter implements Cutter {
+  readonly #reader = new OggPacketReader();
+  readonly #builder: SegmentBuilder;
+  readonly #channels: number;
+  readonly #serial = randomInt(2 ** 32);
+  #packets: Uint8Array[] = [];
+  #sequence = 2;
+  #preSkipSamples: number | undefined;
+  /** Samples of all packets, pre-skip included: the granule position. */
+  #granulePosition = 0;
+  #pagedPosition = 0;
+
+  constructor(format: Pick<ShowFormat, "channels" | "splitIntervalSeconds">) {
+    this.#channels = format.channels;
+    this.#builder = new SegmentBuilder(format.splitIntervalSeconds);
+  }
+
+  push(chunk: Uint8Array): CutSegment[] {
+    return this.#reader.push(chunk).flatMap((packet) => this.#addPacket(packet));
+  }
+
+  end(): CutSegment[] {
+    if (this.#packets.length > 0) this.#closePage(true);
+    return this.#builder.take();
+  }
+
+  #addPacket(packet: Uint8Array): CutSegment[] {
+    const head = parseOpusHead(packet);
+    if (head !== undefined) {
+      this.#preSkipSamples ??= head.preSkipSamples;
+      return [];
+    }
+    if (isOpusTags(packet)) return [];
+    const cut = this.#isPageFull() ? this.#closePage(false) : [];
+    this.#packets.push(packet);
+    this.#granulePosition += toPacketSamples(packet);
+    return cut;
+  }
+
+  #isPageFull(): boolean {
+    if (this.#packets.length >= PACKETS_PER_PAGE) return true;
+    const endSample = this.#granulePosition - (this.#preSkipSamples ?? 0);
+    return this.#packets.length > 0 && endSample >= this.#builder.targetSample;
+  }
+
+  #closePage(isLast: boolean): CutSegment[] {
+    const preSkipSamples = this.#preSkipSamples ?? 0;
+    if (this.#pagedPosition === 0) {
+      this.#builder.add(toOpusHeaderPages({ channels: this.#channels, preSkipSamples }, this.#serial), 0);
+      this.#pagedPosition = preSkipSamples;
+    }
+    const page = toOggPage({
+      packets: this.#packets,
+      granulePosition: this.#granulePosition,
+      serial: this.#serial,
+      sequence: this.#sequence++,
+      isLast,
+    });
+    this.#builder.add(page, this.#granulePosition - this.#pagedPosition);
+    this.#pagedPosition = this.#granulePosition;
+    this.#packets = [];
+    return this.#builder.isFull ? this.#builder.take() : [];
+  }
+}

@@ -1,0 +1,49 @@
+import { concatBytes } from "../core/concat-bytes.ts";
+import { RECORDED_SEGMENT_BYTES_MAX } from "../core/segment.ts";
+import type { ShowFormat } from "../core/show.ts";
+import type { Cutter, CutSegment } from "./cutter.ts";
+import { SegmentBuilder } from "./segment-builder.ts";
+import { PCM_SAMPLE_BYTES, toWavHeader } from "./wav-header.ts";
+
+/** Cuts interleaved 16-bit PCM, and puts the header of a streamed WAV before a session's first sample. */
+export class WavCutter implements Cutter {
+  readonly #builder: SegmentBuilder;
+  readonly #channels: number;
+  readonly #frameBytes: number;
+  #positionSample = 0;
+  /** Less than one sample of all channels, left over from the last chunk. */
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(format: Pick<ShowFormat, "channels" | "splitIntervalSeconds">) {
+    this.#channels = format.channels;
+    this.#frameBytes = format.channels * PCM_SAMPLE_BYTES;
+    this.#builder = new SegmentBuilder(format.splitIntervalSeconds);
+  }
+
+  push(chunk: Uint8Array): CutSegment[] {
+    const bytes = concatBytes([this.#rest, chunk]);
+    const wholeBytes = bytes.length - (bytes.length % this.#frameBytes);
+    this.#rest = bytes.subarray(wholeBytes);
+    const cut: CutSegment[] = [];
+    for (let offset = 0; offset < wholeBytes;) {
+      const roomSamples = this.#builder.targetSample - this.#positionSample;
+      const roomBytes = Math.min(roomSamples * this.#frameBytes, RECORDED_SEGMENT_BYTES_MAX);
+      const end = Math.min(offset + roomBytes, wholeBytes);
+      cut.push(...this.#add(bytes.subarray(offset, end)));
+      offset = end;
+    }
+    return cut;
+  }
+
+  end(): CutSegment[] {
+    return this.#builder.take();
+  }
+
+  #add(pcm: Uint8Array): CutSegment[] {
+    if (this.#positionSample === 0) this.#builder.add(toWavHeader({ channels: this.#channels }), 0);
+    const samples = pcm.length / this.#frameBytes;
+    this.#positionSample += samples;
+    this.#builder.add(pcm, samples);
+    return this.#builder.isFull ? this.#builder.take() : [];
+  }
+}

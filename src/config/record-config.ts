@@ -1,0 +1,155 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { dirname, resolve } from "node:path";
+
+import { AppError, toReason } from "../core/app-error.ts";
+import { type AudioFormat, SAMPLE_RATE, type ShowFormat } from "../core/show.ts";
+import { readToml } from "./read-toml.ts";
+import { DAY_NAMES, type RecordFile, recordSchema, type ShowFile } from "./record-schema.ts";
+
+/** A window that comes back each week on some days, by the wall clock of the show's time zone. */
+export type ScheduleRule = {
+  /** Days of the week on which it starts, ISO 8601: Monday is 1. */
+  weekdays: readonly number[];
+  /** Minutes since midnight. An end that is not after the start is on the next day. */
+  startMinute: number;
+  endMinute: number;
+};
+
+export type ShowConfig = {
+  name: string;
+  /** Tried in order. */
+  urls: readonly string[];
+  format: ShowFormat;
+  retentionHours: number;
+  timezone: string;
+  headers: Readonly<Record<string, string>>;
+  padBeforeMs: number;
+  padAfterMs: number;
+  /** Empty: around the clock. */
+  schedule: readonly ScheduleRule[];
+};
+
+export type ApiConfig = {
+  host: string;
+  port: number;
+  /** Every request has to carry it; `undefined`: anybody who can connect may read. */
+  token: string | undefined;
+};
+
+/** What `record` works by. Plain data: it crosses to the recording thread. */
+export type RecordConfig = {
+  outputDir: string;
+  api: ApiConfig;
+  shows: readonly ShowConfig[];
+  /** Sentences for the operator about settings that have no effect. */
+  notices: readonly string[];
+};
+
+const DEFAULT_BITRATE_KBPS_PER_CHANNEL: Readonly<Record<AudioFormat, number>> = {
+  opus: 16,
+  aac: 32,
+  wav: (SAMPLE_RATE * 16) / 1000,
+};
+
+/**
+ * Reads `record.toml`; a flag wins over the file and the file over the defaults. Relative paths in it start at its own
+ * directory. Throws a `config` error that names what is wrong.
+ */
+export function loadRecordConfig(path: string, flags: { port?: number | undefined } = {}): RecordConfig {
+  const file = readToml(path, recordSchema);
+  requireDistinctNames(path, file.shows);
+  const base = dirname(resolve(path));
+  return {
+    outputDir: resolve(base, file.output_dir),
+    api: toApiConfig(path, { ...file.api, port: flags.port ?? file.api.port }),
+    shows: file.shows.map((show) => toShowConfig(path, show)),
+    notices: file.shows.flatMap(toNotices),
+  };
+}
+
+function requireDistinctNames(path: string, shows: readonly ShowFile[]): void {
+  const known = new Map<string, string>();
+  for (const { name } of shows) {
+    const twin = known.get(name.toLowerCase());
+    if (twin !== undefined) {
+      throw new AppError(
+        "config",
+        `${path}: the shows "${twin}" and "${name}" need names that differ in more than case`,
+      );
+    }
+    known.set(name.toLowerCase(), name);
+  }
+}
+
+function toApiConfig(path: string, api: RecordFile["api"]): ApiConfig {
+  const token = api.token_file === undefined ? undefined : readToken(resolve(dirname(path), api.token_file));
+  if (token === undefined && !api.allow_anonymous && !isLoopback(api.host)) {
+    throw new AppError(
+      "config",
+      `${path}: api.host "${api.host}" can be reached from outside: set api.token_file, or api.allow_anonymous = true`,
+    );
+  }
+  return { host: api.host, port: api.port, token };
+}
+
+/** Reads a bearer token (RFC 6750) from a file that holds nothing else. */
+export function readToken(path: string): string {
+  let token: string;
+  try {
+    token = readFileSync(path, "utf8").trim();
+  } catch (error) {
+    throw new AppError("config", `cannot read the token file ${path}: ${toReason(error)}`, { cause: error });
+  }
+  if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return token;
+  throw new AppError(
+    "config",
+    `the token file ${path} holds no bearer token: one line of letters, digits and -._~+/`,
+  );
+}
+
+/** Whether only this machine can reach the address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+function toShowConfig(path: string, show: ShowFile): ShowConfig {
+  const urls = show.urls ?? (show.url === undefined ? [] : [show.url]);
+  if (urls.length === 0 || (show.url !== undefined && show.urls !== undefined)) {
+    throw new AppError("config", `${path}: the show "${show.name}" needs either url or urls`);
+  }
+  const defaultKbps = DEFAULT_BITRATE_KBPS_PER_CHANNEL[show.audio_format] * show.channels;
+  return {
+    name: show.name,
+    urls,
+    format: {
+      audioFormat: show.audio_format,
+      bitrateKbps: show.audio_format === "wav" ? defaultKbps : (show.bitrate ?? defaultKbps),
+      channels: show.channels,
+      splitIntervalSeconds: show.split_interval,
+    },
+    retentionHours: show.retention_hours,
+    timezone: show.timezone,
+    headers: show.headers,
+    padBeforeMs: show.pad_before,
+    padAfterMs: show.pad_after,
+    schedule: show.schedule.map((rule) => ({
+      weekdays: rule.days.map((day) => DAY_NAMES.indexOf(day) + 1),
+      startMinute: rule.start,
+      endMinute: rule.end,
+    })),
+  };
+}
+
+function toNotices(show: ShowFile): string[] {
+  const unused: string[] = [];
+  if (show.silence_after !== undefined) unused.push("silence_after");
+  if (show.retention_waits_for.length > 0) unused.push("retention_waits_for");
+  if (show.max_bytes !== undefined) unused.push("max_bytes");
+  if (show.min_free_bytes !== undefined) unused.push("min_free_bytes");
+  const notices = unused.map((key) => `show "${show.name}": this version does not act on ${key} yet`);
+  if (show.audio_format === "wav" && show.bitrate !== undefined) {
+    notices.push(`show "${show.name}": bitrate has no meaning for wav and is not used`);
+  }
+  return notices;
+}

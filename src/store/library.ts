@@ -1,0 +1,74 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+
+import { AppError } from "../core/app-error.ts";
+import { whyNotShowName } from "../core/show.ts";
+import type { ShowReader } from "./show-reader.ts";
+import { DATABASE_SUFFIX } from "./sqlite-schema.ts";
+import { SqliteShowReader } from "./sqlite-show-reader.ts";
+
+/** The shows that can be read. What it answers is always what there is now. */
+export interface Library {
+  /** Names in order, without those whose file is not a show's database. */
+  names(): Promise<string[]>;
+  /** Throws `not-found` for a show that there is not. The caller closes the reader. */
+  open(name: string): Promise<ShowReader>;
+}
+
+/** Shows as SQLite files: those of the given directories, and the given files. */
+export class SqliteLibrary implements Library {
+  readonly #paths: readonly string[];
+
+  /** Throws `not-found` when one of the paths does not exist, `usage` when two of them hold a show of one name. */
+  constructor(paths: readonly string[]) {
+    this.#paths = paths;
+    this.#files();
+  }
+
+  async names(): Promise<string[]> {
+    const names: string[] = [];
+    for (const [name, path] of this.#files()) {
+      if (isShow(path)) names.push(name);
+    }
+    return names.sort();
+  }
+
+  async open(name: string): Promise<ShowReader> {
+    const path = this.#files().get(name);
+    if (path === undefined) throw new AppError("not-found", `there is no show "${name}"`);
+    return new SqliteShowReader(path);
+  }
+
+  #files(): Map<string, string> {
+    const files = new Map<string, string>();
+    for (const path of this.#paths.flatMap(toDatabasePaths)) {
+      const name = basename(path, DATABASE_SUFFIX);
+      const known = files.get(name);
+      if (known !== undefined && known !== path) {
+        throw new AppError("usage", `${known} and ${path} both hold the show "${name}"; give one of them`);
+      }
+      files.set(name, path);
+    }
+    return files;
+  }
+}
+
+function toDatabasePaths(path: string): string[] {
+  if (!existsSync(path)) throw new AppError("not-found", `${path} does not exist`);
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .filter((file) => file.endsWith(DATABASE_SUFFIX))
+    .filter((file) => whyNotShowName(basename(file, DATABASE_SUFFIX)) === undefined)
+    .map((file) => join(path, file));
+}
+
+/** A directory may hold other databases too: they are no shows, and no reason to show nothing. */
+function isShow(path: string): boolean {
+  try {
+    void new SqliteShowReader(path)[Symbol.asyncDispose]();
+    return true;
+  } catch (error) {
+    if (error instanceof AppError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Segment } from "../core/segment.ts";
+import type { NewShowEvent, ShowEvent } from "../core/show-event.ts";
+import type { MetadataText, ShowMetadata } from "./show-metadata.ts";
+
+/** What a recipient has committed of its sender. */
+export type RecipientState = {
+  /** The last segment id committed; rows may have been trimmed since. */
+  lastSyncedId: number;
+  /** The sender's id of the last event committed. */
+  lastSyncedEventId: number;
+};
+
+/** Rows that become durable together with the cursors that count them. */
+export type RecipientBatch = {
+  /** Ascending by id. */
+  segments: readonly Segment[];
+  /** The sender's events; `id` is the sender's. */
+  events: readonly ShowEvent[];
+  /** Events of the recipient's own, such as holes. */
+  ownEvents: readonly NewShowEvent[];
+  state: RecipientState;
+};
+
+/**
+ * The one writer of a recipient. It exists only for databases that follow a sender, and only while it holds the lock of
+ * its show. Whoever opens it closes it.
+ */
+export interface RecipientWriter extends AsyncDisposable {
+  readonly metadata: ShowMetadata;
+  state(): Promise<RecipientState>;
+  commit(batch: RecipientBatch): Promise<void>;
+}
+
+/** The recipients that a program may write. */
+export interface RecipientStore {
+  /**
+   * Takes the lock of a show and opens its writer, or first creates the recipient with `create()`. Throws `busy` when another program
+   * has the lock, `is-recipient` when the database is a sender's own.
+   */
+  open(
+    name: string,
+    create: () => { metadata: MetadataText; state: RecipientState },
+  ): Promise<RecipientWriter>;
+}

@@ -1,0 +1,108 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { AppError } from "../core/app-error.ts";
+import { parseShowName } from "../core/show.ts";
+import { ExclusiveLock } from "./exclusive-lock.ts";
+import type { RecipientBatch, RecipientState, RecipientStore, RecipientWriter } from "./recipient-writer.ts";
+import type { MetadataText, ShowMetadata } from "./show-metadata.ts";
+import { createShowDatabase, DATABASE_SUFFIX, openShowDatabase, writeMetadata } from "./sqlite-schema.ts";
+import type { Sqlite } from "./sqlite.ts";
+
+const SEGMENT_CURSOR = "last_synced_id";
+const EVENT_CURSOR = "last_synced_event_id";
+
+/** Recipients as SQLite files in one directory, which is made when the first of them is. */
+export class SqliteRecipientStore implements RecipientStore {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async open(
+    name: string,
+    create: () => { metadata: MetadataText; state: RecipientState },
+  ): Promise<RecipientWriter> {
+    const path = join(this.#directory, parseShowName(name) + DATABASE_SUFFIX);
+    requireRecipient(path);
+    mkdirSync(this.#directory, { recursive: true });
+    const lock = new ExclusiveLock(join(this.#directory, `.${name}.lock`), `cannot sync into ${path}`);
+    try {
+      if (!existsSync(path)) {
+        const { metadata, state } = create();
+        createShowDatabase(path, { ...metadata, ...toCursorText(state) });
+      }
+      return new SqliteRecipientWriter(path, lock);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
+}
+
+/** Asked before anything is written, the lock included. */
+function requireRecipient(path: string): void {
+  if (!existsSync(path)) return;
+  const { sqlite, metadata } = openShowDatabase(path, { readOnly: true });
+  sqlite.close();
+  if (metadata.isRecipient) return;
+  throw new AppError(
+    "is-recipient",
+    `cannot sync into ${path}: its is_recipient is "false", "true" is needed; it is a sender's own recording`,
+  );
+}
+
+class SqliteRecipientWriter implements RecipientWriter {
+  readonly metadata: ShowMetadata;
+  readonly #sqlite: Sqlite;
+  readonly #lock: Disposable;
+
+  constructor(path: string, lock: Disposable) {
+    ({ sqlite: this.#sqlite, metadata: this.metadata } = openShowDatabase(path, { readOnly: false }));
+    this.#lock = lock;
+  }
+
+  async state(): Promise<RecipientState> {
+    const read = (key: string): number => {
+      const value = this.#sqlite.get("SELECT value FROM metadata WHERE key = ?", key)?.["value"];
+      return Number(value ?? 0);
+    };
+    return { lastSyncedId: read(SEGMENT_CURSOR), lastSyncedEventId: read(EVENT_CURSOR) };
+  }
+
+  async commit(batch: RecipientBatch): Promise<void> {
+    const sqlite = this.#sqlite;
+    sqlite.transact(() => {
+      for (const segment of batch.segments) {
+        sqlite.run(
+          `INSERT INTO segments (id, timestamp_ms, is_timestamp_from_source, duration_samples, crc32, audio_data)
+           VALUES (?, ?, ?, ?, ?, ?)`,
+          segment.id,
+          segment.timestampMs,
+          segment.isTimestampFromSource ? 1 : 0,
+          segment.durationSamples,
+          segment.crc32,
+          segment.audioData,
+        );
+      }
+      const insertEvent = "INSERT INTO events (source_id, timestamp_ms, kind, data) VALUES (?, ?, ?, ?)";
+      for (const event of batch.events) {
+        sqlite.run(insertEvent, event.id, event.timestampMs, event.kind, event.data);
+      }
+      for (const event of batch.ownEvents) {
+        sqlite.run(insertEvent, null, event.timestampMs, event.kind, JSON.stringify(event.data));
+      }
+      writeMetadata(sqlite, toCursorText(batch.state));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#sqlite.close();
+    this.#lock[Symbol.dispose]();
+  }
+}
+
+function toCursorText(state: RecipientState): MetadataText {
+  return { [SEGMENT_CURSOR]: String(state.lastSyncedId), [EVENT_CURSOR]: String(state.lastSyncedEventId) };
+}

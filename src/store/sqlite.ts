@@ -1,0 +1,143 @@
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
+
+import { AppError, toReason } from "../core/app-error.ts";
+
+export type SqlValue = SQLInputValue;
+export type SqlRow = Record<string, SQLOutputValue>;
+
+/** Older libraries can lose committed rows when the write-ahead log starts over. */
+const OLDEST_LIBRARY: readonly number[] = [3, 51, 3];
+
+/** How long a statement waits for another process's lock. */
+const BUSY_TIMEOUT_MS = 5000;
+
+/** Primary result codes of SQLite that mean something to an operator. */
+const SQLITE_BUSY = 5;
+const SQLITE_FULL = 13;
+const SQLITE_NOTADB = 26;
+
+/**
+ * One connection to an SQLite file; the only place that knows the driver. Statements are prepared once. Whoever opens
+ * it closes it.
+ */
+export class Sqlite implements Disposable {
+  readonly path: string;
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  private constructor(path: string, database: DatabaseSync) {
+    this.path = path;
+    this.#database = database;
+  }
+
+  /** Opens a file that exists. Throws `not-a-database` when it is not SQLite. */
+  static open(path: string, options: { readOnly: boolean }): Sqlite {
+    requireLibrary();
+    return translate(path, () => {
+      const database = new DatabaseSync(path, { readOnly: options.readOnly, timeout: BUSY_TIMEOUT_MS });
+      const sqlite = new Sqlite(path, database);
+      try {
+        sqlite.get("SELECT count(*) AS tables FROM sqlite_schema");
+        if (!options.readOnly) sqlite.#requireFullSync();
+      } catch (error) {
+        sqlite.close();
+        throw error;
+      }
+      return sqlite;
+    });
+  }
+
+  all(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return translate(this.path, () => this.#prepare(sql).all(...values));
+  }
+
+  get(sql: string, ...values: SqlValue[]): SqlRow | undefined {
+    return translate(this.path, () => this.#prepare(sql).get(...values));
+  }
+
+  /** Runs a statement that changes rows; returns how many and the id of the last one inserted. */
+  run(sql: string, ...values: SqlValue[]): { changes: number; lastId: number } {
+    const result = translate(this.path, () => this.#prepare(sql).run(...values));
+    return { changes: Number(result.changes), lastId: Number(result.lastInsertRowid) };
+  }
+
+  exec(sql: string): void {
+    translate(this.path, () => this.#database.exec(sql));
+  }
+
+  /** Runs `work` as one transaction, which takes the write lock at once. */
+  transact<T>(work: () => T): T {
+    this.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  /** In WAL mode, anything less than FULL loses acknowledged rows in a power cut. */
+  #requireFullSync(): void {
+    this.exec("PRAGMA synchronous = FULL");
+    const level = this.get("PRAGMA synchronous")?.["synchronous"];
+    if (level !== 2) throw new AppError("corrupt", `${this.path}: SQLite refuses synchronous = FULL`);
+  }
+}
+
+function translate<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
+    if (code === SQLITE_NOTADB) {
+      throw new AppError("not-a-database", `${path} is not an SQLite database`, { cause: error });
+    }
+    if (code === SQLITE_BUSY) {
+      throw new AppError("busy", `${path} is in use by another program`, { cause: error });
+    }
+    if (code === SQLITE_FULL) {
+      throw new AppError("disk-full", `${path}: the disk is full`, { cause: error });
+    }
+    if (code !== 0)
+      throw new AppError("corrupt", `${path}: SQLite says: ${toReason(error)}`, { cause: error });
+    throw error;
+  }
+}
+
+let isLibraryKnownGood = false;
+
+function requireLibrary(): void {
+  if (isLibraryKnownGood) return;
+  const version = process.versions["sqlite"] ?? "0";
+  const numbers = version.split(".").map(Number);
+  for (const [index, oldest] of OLDEST_LIBRARY.entries()) {
+    const number = numbers[index] ?? 0;
+    if (number > oldest) break;
+    if (number < oldest) {
+      throw new AppError(
+        "missing-tool",
+        `this Node brings SQLite ${version}; ${OLDEST_LIBRARY.join(".")} is needed`,
+      );
+    }
+  }
+  isLibraryKnownGood = true;
+}
