@@ -22,13 +22,11 @@ export type GapReason =
   | "crashed"
   | "expired-before-sync";
 
-/** The event that books a hole. The audio on both sides ends at `startMs` and begins again at `endMs`. */
-export function toGapEvent(gap: {
-  startMs: number;
-  endMs: number;
-  reason: GapReason;
-  detail: string;
-}): NewShowEvent {
+/** A hole: the audio before it ends at `startMs`, the audio after it begins at `endMs`; Unix milliseconds. */
+export type Gap = { startMs: number; endMs: number; reason: GapReason; detail: string };
+
+/** The event that books a hole. */
+export function toGapEvent(gap: Gap): NewShowEvent {
   const startMs = Math.round(gap.startMs);
   const data = { start_ms: startMs, end_ms: Math.round(gap.endMs), reason: gap.reason, detail: gap.detail };
   return { timestampMs: startMs, kind: "gap", data };

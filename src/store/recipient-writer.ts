@@ -1,4 +1,4 @@
-import type { Segment } from "../core/segment.ts";
+import type { Segment, SegmentHead } from "../core/segment.ts";
 import type { NewShowEvent, ShowEvent } from "../core/show-event.ts";
 import type { MetadataText, ShowMetadata } from "./show-metadata.ts";
 
@@ -28,6 +28,8 @@ export type RecipientBatch = {
 export interface RecipientWriter extends AsyncDisposable {
   readonly metadata: ShowMetadata;
   state(): Promise<RecipientState>;
+  /** The newest row that is still there. */
+  lastHeld(): Promise<SegmentHead | undefined>;
   commit(batch: RecipientBatch): Promise<void>;
 }
 

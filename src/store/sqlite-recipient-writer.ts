@@ -2,10 +2,12 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { AppError } from "../core/app-error.ts";
+import type { SegmentHead } from "../core/segment.ts";
 import { parseShowName } from "../core/show.ts";
 import { ExclusiveLock } from "./exclusive-lock.ts";
 import type { RecipientBatch, RecipientState, RecipientStore, RecipientWriter } from "./recipient-writer.ts";
 import type { MetadataText, ShowMetadata } from "./show-metadata.ts";
+import { HEAD_COLUMNS, toSegmentHead } from "./sqlite-rows.ts";
 import { createShowDatabase, DATABASE_SUFFIX, openShowDatabase, writeMetadata } from "./sqlite-schema.ts";
 import type { Sqlite } from "./sqlite.ts";
 
@@ -69,6 +71,11 @@ class SqliteRecipientWriter implements RecipientWriter {
       return Number(value ?? 0);
     };
     return { lastSyncedId: read(SEGMENT_CURSOR), lastSyncedEventId: read(EVENT_CURSOR) };
+  }
+
+  async lastHeld(): Promise<SegmentHead | undefined> {
+    const row = this.#sqlite.get(`SELECT ${HEAD_COLUMNS} FROM segments ORDER BY id DESC LIMIT 1`);
+    return row === undefined ? undefined : toSegmentHead(row);
   }
 
   async commit(batch: RecipientBatch): Promise<void> {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 
 import { AppError } from "../core/app-error.ts";
-import { type NewSegment, type SegmentHead, toCrc32 } from "../core/segment.ts";
+import { type NewSegment, type SegmentHead, toCrc32, toEndMs } from "../core/segment.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
 import type { ShowFormat } from "../core/show.ts";
 import { type ShowMetadata, toSenderMetadata } from "./show-metadata.ts";
@@ -14,6 +14,14 @@ const ROWS_PER_DELETE = 50;
 
 /** What a show's database has to agree with. */
 export type ShowSettings = { name: string; format: ShowFormat; timezone: string };
+
+/** How far a database tells what happened. */
+export type ShowHistory = {
+  /** Unix time at which the newest sound, or the newest event after it, ends. */
+  endMs: number;
+  /** Whether the recorder said that it stops; otherwise it was killed. */
+  wasStopped: boolean;
+};
 
 /**
  * The one writer of a sender's database. It exists only for databases that record: a recipient is refused when it is opened. Everything
@@ -69,6 +77,19 @@ export class ShowWriter implements Disposable {
 
   addEvent(event: NewShowEvent): void {
     this.#sqlite.transact(() => this.#insertEvent(event));
+  }
+
+  /** `undefined` for a database in which nothing was ever recorded. */
+  history(): ShowHistory | undefined {
+    const row = this.#sqlite.get(`SELECT ${HEAD_COLUMNS} FROM segments ORDER BY id DESC LIMIT 1`);
+    const event = this.#sqlite.get(
+      `SELECT kind, max(timestamp_ms, coalesce(json_extract(data, '$.end_ms'), 0)) AS end_ms
+       FROM events ORDER BY id DESC LIMIT 1`,
+    );
+    if (row === undefined && event === undefined) return undefined;
+    const soundEndMs = row === undefined ? 0 : toEndMs(toSegmentHead(row));
+    const eventEndMs = Number(event?.["end_ms"] ?? 0);
+    return { endMs: Math.max(soundEndMs, eventEndMs), wasStopped: event?.["kind"] === "stop" };
   }
 
   /** The boundary below which everything, and nothing else, began before `cutoffMs`; `undefined` when there is none. */

@@ -1,0 +1,37 @@
+import { pino, type Logger } from "pino";
+import { PinoPretty } from "pino-pretty";
+
+import type { Log } from "../core/log.ts";
+
+/**
+ * Lines of text on stderr, with the local time: what a person reads in a terminal or in the journal. Control characters in a message
+ * are escaped, since parts of it come from strangers.
+ */
+export function createLogger(): Log {
+  const lines = PinoPretty({
+    destination: 2,
+    sync: true,
+    colorize: process.stderr.isTTY,
+    translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
+    ignore: "pid,hostname,show",
+    messageFormat: (log, key) =>
+      `${typeof log["show"] === "string" ? `${log["show"]}: ` : ""}${String(log[key])}`,
+  });
+  return toLog(pino({ base: null }, lines));
+}
+
+function toLog(logger: Logger): Log {
+  return {
+    info: (message) => logger.info(toPrintable(message)),
+    warn: (message, error) =>
+      error === undefined
+        ? logger.warn(toPrintable(message))
+        : logger.warn({ err: error }, toPrintable(message)),
+    child: (name) => toLog(logger.child({ show: name })),
+  };
+}
+
+/** Escapes what could move a terminal's cursor or turn its text around. */
+export function toPrintable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}

@@ -1,0 +1,67 @@
+import { Hono } from "hono";
+
+import { AppError } from "../core/app-error.ts";
+import type { Library } from "../store/library.ts";
+import type { ShowReader } from "../store/show-reader.ts";
+import { toWireEvent, toWireMetadata, toWireSegment, type WireDigest } from "../sync/wire.ts";
+import { readLimit, readWholeNumber, requireIdRange } from "./parameters.ts";
+
+const SEGMENTS_DEFAULT = 100;
+const SEGMENTS_MAX = 1000;
+
+/** An answer ends after this much audio, however many rows were asked for, so that memory stays bounded. */
+const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+
+const EVENTS_DEFAULT = 500;
+const ROWS_MAX = 10_000;
+
+/** What senders offer to receivers: `/api/sync/shows` and below. */
+export function createSyncRoutes(library: Library): Hono {
+  const routes = new Hono();
+  routes.get("/", async (context) => {
+    const shows: { name: string }[] = [];
+    for (const name of await library.names()) {
+      await using reader = await library.open(name);
+      if (!reader.metadata.isRecipient) shows.push({ name });
+    }
+    return context.json({ shows });
+  });
+  routes.get("/:name/metadata", async (context) => {
+    await using reader = await openSender(library, context.req.param("name"));
+    return context.json(toWireMetadata(reader.metadata, await reader.bounds()));
+  });
+  routes.get("/:name/segments", async (context) => {
+    const range = requireIdRange(context);
+    const limit = readLimit(context, SEGMENTS_DEFAULT, SEGMENTS_MAX);
+    await using reader = await openSender(library, context.req.param("name"));
+    const segments = await reader.segments({ ...range, limit, bytesMax: ANSWER_BYTES_MAX });
+    return context.json(segments.map(toWireSegment));
+  });
+  routes.get("/:name/events", async (context) => {
+    const afterId = readWholeNumber(context, "after_id") ?? 0;
+    const limit = readLimit(context, EVENTS_DEFAULT, ROWS_MAX);
+    await using reader = await openSender(library, context.req.param("name"));
+    const events = await reader.events({ afterId, limit });
+    return context.json(events.map(toWireEvent));
+  });
+  routes.get("/:name/digests", async (context) => {
+    const range = requireIdRange(context);
+    const limit = readLimit(context, ROWS_MAX, ROWS_MAX);
+    await using reader = await openSender(library, context.req.param("name"));
+    const heads = await reader.heads({ ...range, limit });
+    const digests: WireDigest[] = heads.map((head) => ({
+      id: head.id,
+      crc32: head.crc32,
+      duration_samples: head.durationSamples,
+    }));
+    return context.json(digests);
+  });
+  return routes;
+}
+
+async function openSender(library: Library, name: string): Promise<ShowReader> {
+  const reader = await library.open(name);
+  if (!reader.metadata.isRecipient) return reader;
+  await reader[Symbol.asyncDispose]();
+  throw new AppError("is-recipient", `"${name}" follows another sender here; sync it from there`);
+}

@@ -1,0 +1,72 @@
+import { AppError } from "../core/app-error.ts";
+import type { SegmentHead } from "../core/segment.ts";
+import type { RecipientState } from "../store/recipient-writer.ts";
+import { createUniqueId, type MetadataText, SCHEMA_VERSION } from "../store/show-metadata.ts";
+import type { WireDigest, WireMetadata } from "./wire.ts";
+
+/** Keys that a recipient holds under the same name as its sender. */
+const SAME_KEYS = ["audio_format", "split_interval", "bitrate", "sample_rate", "version"] as const;
+
+/** Throws `mismatch` when the sender's answer is about another show or a version that this program cannot keep. */
+export function requireUsable(name: string, sender: WireMetadata): void {
+  if (sender.name !== name) throw toMismatch(name, "name", { held: name, theirs: sender.name });
+  if (sender.version !== SCHEMA_VERSION) {
+    throw toMismatch(name, "version", { held: SCHEMA_VERSION, theirs: sender.version });
+  }
+  if (sender.is_recipient) throw toMismatch(name, "is_recipient", { held: "false", theirs: "true" });
+}
+
+/** Throws `mismatch` with the first key in which a recipient and its sender do not agree. */
+export function requireSameSource(name: string, held: MetadataText, sender: WireMetadata): void {
+  const pairs = [
+    ["source_unique_id", sender.unique_id],
+    ...SAME_KEYS.map((key) => [key, sender[key]] as const),
+  ] as const;
+  for (const [key, theirs] of pairs) {
+    if (held[key] !== theirs) throw toMismatch(name, key, { held: held[key] ?? "", theirs });
+  }
+}
+
+/** Throws `mismatch` when the sender has been set back behind what was already pulled from it. */
+export function requireNotBehind(name: string, state: RecipientState, sender: WireMetadata): void {
+  const lastId = sender.last_id ?? (sender.max_id === 0 ? undefined : sender.max_id);
+  if (lastId === undefined || lastId >= state.lastSyncedId) return;
+  throw new AppError(
+    "mismatch",
+    `${name}: the recipient has segments up to ${state.lastSyncedId}, the sender only ever had ${lastId}: it was replaced or restored from an older copy`,
+  );
+}
+
+/** Throws `mismatch` when the sender has other audio under the id of the last row held; it may have deleted that row. */
+export function requireSameRow(name: string, held: SegmentHead, digests: readonly WireDigest[]): void {
+  const theirs = digests.find((digest) => digest.id === held.id);
+  if (theirs === undefined || theirs.crc32 === held.crc32) return;
+  throw new AppError(
+    "mismatch",
+    `${name}: segment ${held.id} has the CRC ${held.crc32} here and ${theirs.crc32} at the sender: it was replaced or restored from an older copy`,
+  );
+}
+
+/** The metadata of a new recipient of `sender`. */
+export function toRecipientMetadata(sender: WireMetadata): MetadataText {
+  return {
+    version: sender.version,
+    unique_id: createUniqueId(),
+    name: sender.name,
+    audio_format: sender.audio_format,
+    split_interval: sender.split_interval,
+    bitrate: sender.bitrate,
+    sample_rate: sender.sample_rate,
+    ...(sender.channels === undefined ? {} : { channels: sender.channels }),
+    ...(sender.timezone === undefined ? {} : { timezone: sender.timezone }),
+    is_recipient: "true",
+    source_unique_id: sender.unique_id,
+  };
+}
+
+function toMismatch(name: string, key: string, values: { held: string; theirs: string }): AppError {
+  return new AppError(
+    "mismatch",
+    `${name}: ${key} is "${values.held}" here and "${values.theirs}" at the sender; sync into another directory to keep both`,
+  );
+}

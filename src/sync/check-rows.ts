@@ -1,0 +1,87 @@
+import { toDurationSamples } from "../audio/duration.ts";
+import { AppError } from "../core/app-error.ts";
+import { type Segment, SEGMENT_BYTES_MAX, toCrc32 } from "../core/segment.ts";
+import type { ShowEvent } from "../core/show-event.ts";
+import type { AudioFormat } from "../core/show.ts";
+import type { WireEvent, WireSegment } from "./wire.ts";
+
+export type RowExpectation = {
+  startId: number;
+  endId: number;
+  limit: number;
+  audioFormat: AudioFormat;
+  channels: number;
+};
+
+/** Turns rows from the wire into segments; throws `corrupt` for the first that may not be stored. */
+export function toCheckedSegments(rows: readonly WireSegment[], expected: RowExpectation): Segment[] {
+  if (rows.length > expected.limit) {
+    throw new AppError(
+      "corrupt",
+      `the sender sent ${rows.length} segments where ${expected.limit} were asked for`,
+    );
+  }
+  let lowestId = expected.startId;
+  return rows.map((row) => {
+    if (row.id < lowestId || row.id > expected.endId) {
+      throw new AppError(
+        "corrupt",
+        `the sender sent segment ${row.id} where ${lowestId} to ${expected.endId} can come`,
+      );
+    }
+    lowestId = row.id + 1;
+    return toCheckedSegment(row, expected);
+  });
+}
+
+function toCheckedSegment(row: WireSegment, expected: RowExpectation): Segment {
+  const audioData = decode(row);
+  if (audioData.length === 0 || audioData.length > SEGMENT_BYTES_MAX) {
+    throw new AppError(
+      "corrupt",
+      `segment ${row.id} has ${audioData.length} bytes; 1 to ${SEGMENT_BYTES_MAX} are possible`,
+    );
+  }
+  const crc32 = toCrc32(audioData);
+  if (row.crc32 !== undefined && row.crc32 !== crc32) {
+    throw new AppError(
+      "corrupt",
+      `segment ${row.id} was damaged on its way: its CRC is ${crc32}, not ${row.crc32}`,
+    );
+  }
+  return {
+    id: row.id,
+    timestampMs: row.timestamp_ms,
+    isTimestampFromSource: row.is_timestamp_from_source === 1,
+    durationSamples:
+      row.duration_samples ?? toDurationSamples(expected.audioFormat, expected.channels, audioData),
+    crc32,
+    audioData,
+  };
+}
+
+function decode(row: WireSegment): Uint8Array {
+  try {
+    return Uint8Array.fromBase64(row.audio_data);
+  } catch (error) {
+    throw new AppError("corrupt", `the audio of segment ${row.id} is no base64`, { cause: error });
+  }
+}
+
+/** The same for events, which have to ascend from above `afterId`. */
+export function toCheckedEvents(rows: readonly WireEvent[], afterId: number): ShowEvent[] {
+  let highestId = afterId;
+  return rows.map((row) => {
+    if (row.id <= highestId) {
+      throw new AppError("corrupt", `the sender sent event ${row.id} after event ${highestId}`);
+    }
+    highestId = row.id;
+    return {
+      id: row.id,
+      sourceId: row.id,
+      timestampMs: row.timestamp_ms,
+      kind: row.kind,
+      data: JSON.stringify(row.data),
+    };
+  });
+}

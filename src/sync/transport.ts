@@ -1,0 +1,47 @@
+import { once } from "node:events";
+import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+
+import { AppError, toReason } from "../core/app-error.ts";
+
+/** A sender that is silent for this long is taken for gone. */
+const IDLE_TIMEOUT_MS = 30_000;
+
+/** An answer whose body has not been read yet. */
+export type Answer = {
+  status: number;
+  contentEncoding: string | undefined;
+  body: AsyncIterable<Uint8Array>;
+};
+
+/** Asks a sender for a path below its root, such as `/api/sync/shows`. Throws `network` when no answer comes. */
+export type Transport = (path: string, signal: AbortSignal) => Promise<Answer>;
+
+/** Asks over HTTP or HTTPS. Redirects are not followed, so the token never leaves the sender that it belongs to. */
+export function createHttpTransport(root: URL, token: string | undefined): Transport {
+  const send = root.protocol === "https:" ? httpsRequest : httpRequest;
+  const prefix = root.pathname.replace(/\/$/, "");
+  const headers = {
+    Accept: "application/json",
+    ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+  };
+  return async (path, signal) => {
+    const url = new URL(prefix + path, root);
+    const request = send(url, { headers, signal, timeout: IDLE_TIMEOUT_MS });
+    request.on("timeout", () => {
+      request.destroy(new Error(`nothing came for ${IDLE_TIMEOUT_MS / 1000} s`));
+    });
+    try {
+      request.end();
+      const [response]: IncomingMessage[] = await once(request, "response");
+      if (response === undefined) throw new Error("no answer");
+      const { "content-encoding": contentEncoding } = response.headers;
+      return { status: response.statusCode ?? 0, contentEncoding, body: response };
+    } catch (error) {
+      throw new AppError("network", `${url.href}: ${toReason(error)}`, { cause: error });
+    } finally {
+      // Errors after the answer reach whoever reads the body; without a listener here they would end the process.
+      request.on("error", () => undefined);
+    }
+  };
+}

@@ -1,0 +1,134 @@
+import { z } from "zod";
+
+import type { Segment } from "../core/segment.ts";
+import type { ShowEvent } from "../core/show-event.ts";
+import type { ShowMetadata } from "../store/show-metadata.ts";
+import type { ShowBounds } from "../store/show-reader.ts";
+
+/** Names, kinds and values of metadata are short; a longer one is not kept. */
+const TEXT_CHARS_MAX = 200;
+
+/** A title with its escapes is far below; nothing that an event tells needs more. */
+const EVENT_CHARS_MAX = 16_384;
+
+const id = z.int().min(0);
+const text = z.string().max(TEXT_CHARS_MAX);
+
+/** `GET /api/sync/shows`. Other keys are let through, here and below: more may be added. */
+export type WireShows = { shows: { name: string }[] };
+
+/** `GET /api/sync/shows/:name/metadata`. What is optional is missing in senders of other make. */
+export type WireMetadata = {
+  unique_id: string;
+  name: string;
+  audio_format: string;
+  split_interval: string;
+  bitrate: string;
+  sample_rate: string;
+  version: string;
+  is_recipient: boolean;
+  min_id: number;
+  max_id: number;
+  last_id?: number | undefined;
+  max_event_id?: number | undefined;
+  channels?: string | undefined;
+  timezone?: string | undefined;
+};
+
+/** A row of `GET /api/sync/shows/:name/segments`. */
+export type WireSegment = {
+  id: number;
+  timestamp_ms: number;
+  is_timestamp_from_source: number;
+  /** Base64 (RFC 4648, 4). */
+  audio_data: string;
+  duration_samples?: number | undefined;
+  crc32?: number | undefined;
+};
+
+/** A row of `GET /api/sync/shows/:name/events`. */
+export type WireEvent = { id: number; timestamp_ms: number; kind: string; data: Record<string, unknown> };
+
+/** A row of `GET /api/sync/shows/:name/digests`. */
+export type WireDigest = { id: number; crc32: number; duration_samples: number };
+
+export const wireShows: z.ZodType<WireShows> = z.object({ shows: z.array(z.object({ name: z.string() })) });
+
+export const wireMetadata: z.ZodType<WireMetadata> = z.object({
+  unique_id: text.min(1),
+  name: text,
+  audio_format: text,
+  split_interval: text,
+  bitrate: text,
+  sample_rate: text,
+  version: text,
+  is_recipient: z.boolean(),
+  min_id: id,
+  max_id: id,
+  last_id: id.optional(),
+  max_event_id: id.optional(),
+  channels: text.optional(),
+  timezone: text.optional(),
+});
+
+export const wireSegments: z.ZodType<WireSegment[]> = z.array(
+  z.object({
+    id: id.min(1),
+    timestamp_ms: z.int(),
+    is_timestamp_from_source: z.int().min(0).max(1),
+    audio_data: z.string(),
+    duration_samples: z.int().min(0).optional(),
+    crc32: z.int().min(0).max(0xffff_ffff).optional(),
+  }),
+);
+
+export const wireEvents: z.ZodType<WireEvent[]> = z.array(
+  z.object({
+    id: id.min(1),
+    timestamp_ms: z.int(),
+    kind: text.min(1),
+    data: z
+      .record(z.string(), z.unknown())
+      .refine((data) => JSON.stringify(data).length <= EVENT_CHARS_MAX, "too much data in an event"),
+  }),
+);
+
+export const wireDigests: z.ZodType<WireDigest[]> = z.array(
+  z.object({ id: id.min(1), crc32: z.int(), duration_samples: z.int() }),
+);
+
+/** What a sender tells of a show. */
+export function toWireMetadata(metadata: ShowMetadata, bounds: ShowBounds): WireMetadata {
+  return {
+    unique_id: metadata.uniqueId,
+    name: metadata.name,
+    audio_format: metadata.format.audioFormat,
+    split_interval: String(metadata.format.splitIntervalSeconds),
+    bitrate: String(metadata.format.bitrateKbps),
+    sample_rate: String(metadata.sampleRate),
+    version: metadata.version,
+    is_recipient: metadata.isRecipient,
+    min_id: bounds.minId,
+    max_id: bounds.maxId,
+    last_id: bounds.lastId,
+    max_event_id: bounds.maxEventId,
+    channels: String(metadata.format.channels),
+    timezone: metadata.timezone,
+  };
+}
+
+export function toWireSegment(segment: Segment): WireSegment {
+  return {
+    id: segment.id,
+    timestamp_ms: segment.timestampMs,
+    is_timestamp_from_source: segment.isTimestampFromSource ? 1 : 0,
+    audio_data: segment.audioData.toBase64(),
+    duration_samples: segment.durationSamples,
+    crc32: segment.crc32,
+  };
+}
+
+export function toWireEvent(event: ShowEvent): WireEvent {
+  const data: Record<string, unknown> = JSON.parse(event.data);
+  return { id: event.id, timestamp_ms: event.timestampMs, kind: event.kind, data };
+}
