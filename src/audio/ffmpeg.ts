@@ -28,7 +28,8 @@ export async function requireFfmpeg(): Promise<void> {
  * Runs bytes through one ffmpeg child, which reads `pipe:0` and writes `pipe:1` as `args` say.
  *
  * The child is gone when the generator has ended, however that came about. Its end before the end of the input, or a
- * status other than 0, is a `decoder` error that comes after all bytes that it has written. An abort ends it at once.
+ * status other than 0, is a `decoder` error that comes after all bytes that it has written. What `input` throws is
+ * thrown on. An abort ends the child at once.
  */
 export async function* runFfmpeg(
   args: readonly string[],
@@ -44,8 +45,10 @@ export async function* runFfmpeg(
   const exit = waitForExit(child);
   const childGone = new AbortController();
   void exit.then(() => childGone.abort());
-  const frames = Readable.from(input, { objectMode: true, highWaterMark: 1 });
-  const feed = pipeline(frames, child.stdin, { signal: childGone.signal }).then(
+  const source = watchSource(input);
+  const feed = pipeline(Readable.from(source.bytes, { objectMode: true, highWaterMark: 1 }), child.stdin, {
+    signal: childGone.signal,
+  }).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -55,6 +58,7 @@ export async function* runFfmpeg(
     const status = await exit;
     const feedError = await feed;
     signal.throwIfAborted();
+    if (source.failure !== undefined) throw source.failure.error;
     if (status !== 0 || feedError !== undefined) {
       const said = stderr.text.trim().replaceAll(/\s+/g, " ") || toReason(feedError ?? "it said nothing");
       throw new AppError("decoder", `ffmpeg ended with ${status}: ${said}`);
@@ -64,6 +68,22 @@ export async function* runFfmpeg(
     kill();
     await exit;
   }
+}
+
+/** Passes bytes on and keeps what their source throws, which is not ffmpeg's fault. */
+function watchSource(input: AsyncIterable<Uint8Array>): {
+  bytes: AsyncGenerator<Uint8Array>;
+  failure: { error: unknown } | undefined;
+} {
+  async function* watch(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* input;
+    } catch (error) {
+      source.failure = { error };
+    }
+  }
+  const source: ReturnType<typeof watchSource> = { bytes: watch(), failure: undefined };
+  return source;
 }
 
 function collectTail(stream: Readable): { text: string } {

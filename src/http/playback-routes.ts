@@ -10,8 +10,7 @@ export function createPlaybackRoutes(library: Library): Hono {
   const routes = new Hono();
   routes.get("/", async (context) => {
     const shows: ShowSummary[] = [];
-    for (const name of await library.names()) {
-      await using reader = await library.open(name);
+    for await (const { name, reader } of library.shows()) {
       shows.push(await readShowSummary(name, reader));
     }
     return context.json({ shows });

@@ -20,8 +20,7 @@ export function createSyncRoutes(library: Library): Hono {
   const routes = new Hono();
   routes.get("/", async (context) => {
     const shows: { name: string }[] = [];
-    for (const name of await library.names()) {
-      await using reader = await library.open(name);
+    for await (const { name, reader } of library.shows()) {
       if (!reader.metadata.isRecipient) shows.push({ name });
     }
     return context.json({ shows });

@@ -7,10 +7,15 @@ import type { ShowReader } from "./show-reader.ts";
 import { DATABASE_SUFFIX } from "./sqlite-schema.ts";
 import { SqliteShowReader } from "./sqlite-show-reader.ts";
 
+/** A show's reader, open until the next one is asked for. */
+export type NamedReader = { name: string; reader: ShowReader };
+
 /** The shows that can be read. What it answers is always what there is now. */
 export interface Library {
-  /** Names in order, without those whose file is not a show's database. */
+  /** Names in order, also of files that turn out not to be a show's database. */
   names(): Promise<string[]>;
+  /** Each show in order of names; files that are no show's database are passed over. */
+  shows(): AsyncIterable<NamedReader>;
   /** Throws `not-found` for a show that there is not. The caller closes the reader. */
   open(name: string): Promise<ShowReader>;
 }
@@ -26,17 +31,30 @@ export class SqliteLibrary implements Library {
   }
 
   async names(): Promise<string[]> {
-    const names: string[] = [];
-    for (const [name, path] of this.#files()) {
-      if (isShow(path)) names.push(name);
+    return [...this.#files().keys()].sort();
+  }
+
+  async *shows(): AsyncGenerator<NamedReader> {
+    for (const name of await this.names()) {
+      await using reader = await this.#openIfShow(name);
+      if (reader !== undefined) yield { name, reader };
     }
-    return names.sort();
   }
 
   async open(name: string): Promise<ShowReader> {
     const path = this.#files().get(name);
     if (path === undefined) throw new AppError("not-found", `there is no show "${name}"`);
     return new SqliteShowReader(path);
+  }
+
+  /** A directory may hold other databases too: they are no shows, and no reason to show nothing. */
+  async #openIfShow(name: string): Promise<ShowReader | undefined> {
+    try {
+      return await this.open(name);
+    } catch (error) {
+      if (error instanceof AppError) return undefined;
+      throw error;
+    }
   }
 
   #files(): Map<string, string> {
@@ -60,15 +78,4 @@ function toDatabasePaths(path: string): string[] {
     .filter((file) => file.endsWith(DATABASE_SUFFIX))
     .filter((file) => whyNotShowName(basename(file, DATABASE_SUFFIX)) === undefined)
     .map((file) => join(path, file));
-}
-
-/** A directory may hold other databases too: they are no shows, and no reason to show nothing. */
-function isShow(path: string): boolean {
-  try {
-    void new SqliteShowReader(path)[Symbol.asyncDispose]();
-    return true;
-  } catch (error) {
-    if (error instanceof AppError) return false;
-    throw error;
-  }
 }

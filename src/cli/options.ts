@@ -1,0 +1,25 @@
+import { InvalidArgumentError } from "commander";
+
+/** Reads a whole number of an option, or throws with the range that is possible. */
+export function toWholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`A whole number from ${min} to ${max} is needed.`);
+  };
+}
+
+/** Reads the address of another server. */
+export function toServerUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
+  throw new InvalidArgumentError("An address such as http://sender.example:3000 is needed.");
+}
+
+/** Collects an option that may be given more than once. */
+export function toList(text: string, known: readonly string[] | undefined): readonly string[] {
+  return [...(known ?? []), text];
+}
+
+/** The highest port there is. */
+export const PORT_MAX = 65_535;

@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+
+import { Command, CommanderError } from "commander";
+
+import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
+import { addDemoCommand } from "./demo.ts";
+import { toPrintable } from "./logger.ts";
+import { addRecordCommand } from "./record.ts";
+import { addServeCommand } from "./serve.ts";
+import { StopSignals } from "./stop-signals.ts";
+import { addSyncCommand } from "./sync.ts";
+import { addVerifyCommand } from "./verify.ts";
+
+const USAGE_CODES: readonly ErrorCode[] = ["usage", "config"];
+
+/** Runs one command line, without the program's own name; returns the exit status. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  using stop = new StopSignals();
+  const program = createProgram(stop);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (stop.signal.aborted && stop.exitStatus !== undefined) return stop.exitStatus;
+    process.stderr.write(toErrorText(error, program.opts<{ debug?: true }>().debug === true));
+    return isUsageError(error) ? 2 : 1;
+  }
+}
+
+function createProgram(stop: StopSignals): Command {
+  const program = new Command("save_audio_stream");
+  program
+    .description(
+      "Records live radio so that nothing is lost, brings it home over any link, plays back any moment.",
+    )
+    .version(readVersion(), "-V, --version")
+    .option("--debug", "show where in the program an error came from")
+    .helpCommand("help [command]", "tell more about a command")
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+  program.action(() => {
+    throw new AppError("usage", "no command given; save_audio_stream --help lists them");
+  });
+  addRecordCommand(program, stop.signal);
+  addSyncCommand(program, stop.signal);
+  addServeCommand(program, stop.signal);
+  addVerifyCommand(program, stop.signal);
+  addDemoCommand(program, stop.signal);
+  return program;
+}
+
+function isUsageError(error: unknown): boolean {
+  if (error instanceof CommanderError) return true;
+  return error instanceof AppError && USAGE_CODES.includes(error.code);
+}
+
+/** One line that begins with `error: `, and the stack below it when that is wanted. */
+function toErrorText(error: unknown, withStack: boolean): string {
+  const reason = toReason(error)
+    .replace(/^error: /, "")
+    .replaceAll(/\s*\n\s*/g, " ");
+  const stack = withStack && error instanceof Error ? `${error.stack ?? ""}\n` : "";
+  return `error: ${toPrintable(reason)}\n${stack}`;
+}
+
+function readVersion(): string {
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  );
+  return version;
+}

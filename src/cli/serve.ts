@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+
+import { readToken } from "../config/record-config.ts";
+import { createApp } from "../http/app.ts";
+import { HttpServer } from "../http/server.ts";
+import { SqliteLibrary } from "../store/library.ts";
+import { createLogger } from "./logger.ts";
+import { PORT_MAX, toWholeNumber } from "./options.ts";
+import { untilAborted } from "./stop-signals.ts";
+
+type ServeOptions = { port: number; host: string; tokenFile?: string };
+
+const PORT_DEFAULT = 18_000;
+
+const EXAMPLES = `
+Examples:
+  save_audio_stream serve archive
+  save_audio_stream serve archive/myradio.sqlite -p 8080`;
+
+export function addServeCommand(program: Command, signal: AbortSignal): void {
+  program
+    .command("serve")
+    .description("listen to recordings in a browser; nothing is changed")
+    .argument("<path...>", "directories of databases, or databases")
+    .option("-p, --port <port>", "the port of the page", toWholeNumber(0, PORT_MAX), PORT_DEFAULT)
+    .option(
+      "--host <address>",
+      "the address to listen on; others than this machine can come in when it is not the default",
+      "127.0.0.1",
+    )
+    .option("--token-file <file>", "a file with a bearer token that every request has to carry")
+    .addHelpText("after", EXAMPLES)
+    .action(async (paths: string[], options: ServeOptions) => {
+      const library = new SqliteLibrary(paths);
+      for (const name of await library.names()) await (await library.open(name))[Symbol.asyncDispose]();
+      const token = options.tokenFile === undefined ? undefined : readToken(options.tokenFile);
+      await using server = await HttpServer.listen(options.host, options.port);
+      const log = createLogger();
+      server.serve(createApp({ library, log, token, health: () => [], isSender: false }));
+      process.stdout.write(`listen at ${server.url}\n`);
+      await untilAborted(signal);
+    });
+}

@@ -1,0 +1,44 @@
+import { AppError } from "../core/app-error.ts";
+
+const EXIT_STATUSES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+type StopSignal = keyof typeof EXIT_STATUSES;
+
+/** The first SIGINT or SIGTERM asks the program to end; a second one ends it at once. */
+export class StopSignals implements Disposable {
+  readonly #stop = new AbortController();
+  #received: StopSignal | undefined;
+
+  constructor() {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, this.#onSignal);
+  }
+
+  /** Aborts at the first signal. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** The exit status of a command that was ended before it was done; `undefined` when no signal came. */
+  get exitStatus(): number | undefined {
+    return this.#received === undefined ? undefined : EXIT_STATUSES[this.#received];
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, this.#onSignal);
+  }
+
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    if (name !== "SIGINT" && name !== "SIGTERM") return;
+    if (this.#received !== undefined) process.exit(EXIT_STATUSES[name]);
+    this.#received = name;
+    this.#stop.abort(new AppError("usage", `stopped by ${name}`));
+  };
+}
+
+/** Resolves when the signal aborts. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => {
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+}

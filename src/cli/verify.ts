@@ -1,0 +1,101 @@
+import { SingleBar } from "cli-progress";
+import type { Command } from "commander";
+
+import { requireFfmpeg } from "../audio/ffmpeg.ts";
+import { AppError } from "../core/app-error.ts";
+import { SAMPLE_RATE } from "../core/show.ts";
+import { verifyShow, type VerifyReport } from "../playback/verify.ts";
+import { SqliteLibrary } from "../store/library.ts";
+import type { ShowReader } from "../store/show-reader.ts";
+import { compareDigests } from "../sync/compare-digests.ts";
+import type { SenderClient } from "../sync/sender-client.ts";
+import { toServerUrl } from "./options.ts";
+import { createSenderClient } from "./sender.ts";
+
+type VerifyOptions = { remote?: URL; tokenFile?: string };
+
+const EXAMPLES = `
+Examples:
+  save_audio_stream verify archive
+  save_audio_stream verify archive/myradio.sqlite --remote http://sender.example:3000`;
+
+export function addVerifyCommand(program: Command, signal: AbortSignal): void {
+  program
+    .command("verify")
+    .description("check every segment of a database, or of all in a directory")
+    .argument("<path>", "a database, or a directory of databases")
+    .option("--remote <url>", "the sender to compare with", toServerUrl)
+    .option("--token-file <file>", "a file with the sender's bearer token")
+    .addHelpText("after", EXAMPLES)
+    .action(async (path: string, options: VerifyOptions) => {
+      await requireFfmpeg();
+      const library = new SqliteLibrary([path]);
+      const client =
+        options.remote === undefined ? undefined : createSenderClient(options.remote, options.tokenFile);
+      const names = await library.names();
+      if (names.length === 0) throw new AppError("not-found", `${path} holds no database`);
+      const damaged: string[] = [];
+      for (const name of names) {
+        await using reader = await library.open(name);
+        const isGood = await verify(name, { reader, client }, signal);
+        if (!isGood) damaged.push(name);
+      }
+      if (damaged.length > 0)
+        throw new AppError("corrupt", `not all is well with ${damaged.join(", ")}; see above`);
+    });
+}
+
+type Sides = { reader: ShowReader; client: SenderClient | undefined };
+
+/** Checks one show and prints what was found; whether all is well. */
+async function verify(name: string, { reader, client }: Sides, signal: AbortSignal): Promise<boolean> {
+  const { minId, maxId } = await reader.bounds();
+  const bar = process.stderr.isTTY ? createBar(name, maxId - minId + 1) : undefined;
+  let report: VerifyReport;
+  try {
+    report = await verifyShow(reader, () => bar?.increment(), signal);
+  } finally {
+    bar?.stop();
+  }
+  print(`${name}: ${toSummary(report)}`);
+  for (const { segmentId, reason } of report.faults) print(`${name}: segment ${segmentId}: ${reason}`);
+  const isSame = client === undefined || (await compare(name, { reader, client }, signal));
+  return report.faults.length === 0 && isSame;
+}
+
+async function compare(
+  name: string,
+  sides: { reader: ShowReader; client: SenderClient },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const comparison = await compareDigests(name, sides, signal);
+  if (comparison === undefined)
+    throw new AppError("network", `the sender has no digests of "${name}" to compare with`);
+  const { compared, differing } = comparison;
+  print(`${name}: ${compared} segments compared with the sender, ${differing.length} differ`);
+  for (const id of differing) print(`${name}: segment ${id}: differs from the sender's`);
+  return differing.length === 0;
+}
+
+function createBar(name: string, total: number): SingleBar {
+  const bar = new SingleBar({
+    format: `${name} {bar} {percentage} % | {value}/{total} segments | {eta_formatted} left`,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  bar.start(total, 0);
+  return bar;
+}
+
+function toSummary(report: VerifyReport): string {
+  const time = Temporal.Duration.from({ seconds: Math.round(report.durationSamples / SAMPLE_RATE) });
+  const { hours, minutes, seconds } = time.round({ largestUnit: "hours" });
+  const trimmed = report.trimmed === 0 ? "" : `, ${report.trimmed} trimmed`;
+  const verdict = report.faults.length === 0 ? "all good" : `${report.faults.length} faults`;
+  return `${report.segments} segments${trimmed}, ${hours} h ${minutes} min ${seconds} s of sound in ${report.runs} runs: ${verdict}`;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
