@@ -7,7 +7,7 @@ import { addDemoCommand } from "./demo.ts";
 import { toPrintable } from "./logger.ts";
 import { addRecordCommand } from "./record.ts";
 import { addServeCommand } from "./serve.ts";
-import { StopSignals } from "./stop-signals.ts";
+import { StoppedError, StopSignals } from "./stop-signals.ts";
 import { addSyncCommand } from "./sync.ts";
 import { addVerifyCommand } from "./verify.ts";
 
@@ -22,7 +22,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    if (stop.signal.aborted && stop.exitStatus !== undefined) return stop.exitStatus;
+    if (error instanceof StoppedError) return stop.exitStatus;
     process.stderr.write(toErrorText(error, program.opts<{ debug?: true }>().debug === true));
     return isUsageError(error) ? 2 : 1;
   }

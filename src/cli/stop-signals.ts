@@ -1,5 +1,3 @@
-import { AppError } from "../core/app-error.ts";
-
 const EXIT_STATUSES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 type StopSignal = keyof typeof EXIT_STATUSES;
@@ -18,9 +16,9 @@ export class StopSignals implements Disposable {
     return this.#stop.signal;
   }
 
-  /** The exit status of a command that was ended before it was done; `undefined` when no signal came. */
-  get exitStatus(): number | undefined {
-    return this.#received === undefined ? undefined : EXIT_STATUSES[this.#received];
+  /** The exit status of a command that a signal ended before it was done. */
+  get exitStatus(): number {
+    return EXIT_STATUSES[this.#received ?? "SIGTERM"];
   }
 
   [Symbol.dispose](): void {
@@ -31,8 +29,23 @@ export class StopSignals implements Disposable {
     if (name !== "SIGINT" && name !== "SIGTERM") return;
     if (this.#received !== undefined) process.exit(EXIT_STATUSES[name]);
     this.#received = name;
-    this.#stop.abort(new AppError("usage", `stopped by ${name}`));
+    this.#stop.abort();
   };
+}
+
+/** What a command that was ended before it was done throws, so that no script takes it for done. */
+export class StoppedError extends Error {
+  override readonly name = "StoppedError";
+}
+
+/** Runs work that has an end of its own; whatever an abort makes of it is a `StoppedError`. */
+export async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal.aborted) throw new StoppedError("stopped", { cause: error });
+    throw error;
+  }
 }
 
 /** Resolves when the signal aborts. */

@@ -5,6 +5,7 @@ import { SqliteRecipientStore } from "../store/sqlite-recipient-writer.ts";
 import { syncShows } from "../sync/sync-pass.ts";
 import { toList, toServerUrl, toWholeNumber } from "./options.ts";
 import { createSenderClient } from "./sender.ts";
+import { orStopped } from "./stop-signals.ts";
 import { createSyncDisplay } from "./sync-display.ts";
 
 type SyncOptions = {
@@ -57,5 +58,6 @@ async function sync(options: SyncOptions, signal: AbortSignal): Promise<void> {
   const client = createSenderClient(options.remoteUrl, options.tokenFile);
   const store = new SqliteRecipientStore(options.localDir);
   using display = createSyncDisplay(options);
-  await syncShows(selection, { client, store, chunkSize: options.chunkSize, ...display }, signal);
+  const pass = syncShows(selection, { client, store, chunkSize: options.chunkSize, ...display }, signal);
+  await orStopped(pass, signal);
 }

@@ -11,6 +11,7 @@ import { compareDigests } from "../sync/compare-digests.ts";
 import type { SenderClient } from "../sync/sender-client.ts";
 import { toServerUrl } from "./options.ts";
 import { createSenderClient } from "./sender.ts";
+import { orStopped } from "./stop-signals.ts";
 
 type VerifyOptions = { remote?: URL; tokenFile?: string };
 
@@ -53,7 +54,10 @@ async function verify(name: string, { reader, client }: Sides, signal: AbortSign
   const bar = process.stderr.isTTY ? createBar(name, maxId - minId + 1) : undefined;
   let report: VerifyReport;
   try {
-    report = await verifyShow(reader, () => bar?.increment(), signal);
+    report = await orStopped(
+      verifyShow(reader, () => bar?.increment(), signal),
+      signal,
+    );
   } finally {
     bar?.stop();
   }
@@ -68,7 +72,7 @@ async function compare(
   sides: { reader: ShowReader; client: SenderClient },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const comparison = await compareDigests(name, sides, signal);
+  const comparison = await orStopped(compareDigests(name, sides, signal), signal);
   if (comparison === undefined)
     throw new AppError("network", `the sender has no digests of "${name}" to compare with`);
   const { compared, differing } = comparison;

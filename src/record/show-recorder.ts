@@ -24,6 +24,9 @@ const WAIT_MS = 5000;
 
 const DAY_MS = 86_400_000;
 
+/** A machine that has just started may not know the time yet; nothing is deleted before it had a chance to learn it. */
+const FIRST_RETENTION_MS = 3_600_000;
+
 /** The state is told when it changes, and the newest byte's time this often. */
 const REPORT_MS = 500;
 
@@ -123,6 +126,7 @@ export class ShowRecorder {
 
   async #applyRetentionDaily(signal: AbortSignal): Promise<void> {
     const { show, writer, log, clock } = this.#parts;
+    await clock.sleep(FIRST_RETENTION_MS, signal);
     while (!signal.aborted) {
       this.#retention.runWhenDue(writer, show, log);
       await clock.sleep(DAY_MS, signal);
