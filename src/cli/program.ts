@@ -39,8 +39,10 @@ function createProgram(stop: StopSignals): Command {
     .helpCommand("help [command]", "tell more about a command")
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  program.action(() => {
-    throw new AppError("usage", "no command given; save_audio_stream --help lists them");
+  program.allowExcessArguments().action(() => {
+    const [name] = program.args;
+    const what = name === undefined ? "no command given" : `there is no command "${name}"`;
+    throw new AppError("usage", `${what}; save_audio_stream --help lists them`);
   });
   addRecordCommand(program, stop.signal);
   addSyncCommand(program, stop.signal);
