@@ -56,8 +56,8 @@ export async function readShowSummary(name: string, reader: ShowReader): Promise
 function toGap(event: ShowEvent): TimelineGap {
   const data = readData(event);
   return {
-    start_ms: Number(data["start_ms"]),
-    end_ms: Number(data["end_ms"]),
+    start_ms: toTimeMs(data["start_ms"], event),
+    end_ms: toTimeMs(data["end_ms"], event),
     reason: toText(data["reason"]),
     detail: toText(data["detail"]),
   };
@@ -67,9 +67,15 @@ function toTitle(event: ShowEvent): TimelineTitle {
   return { timestamp_ms: event.timestampMs, title: toText(readData(event)["title"]) };
 }
 
-/** A recipient's events come from its sender, so their keys are looked at and not believed. */
+/** A recipient's events come from its sender, so what they hold is looked at and not believed. */
 function readData(event: ShowEvent): Record<string, unknown> {
-  return JSON.parse(event.data);
+  const data: unknown = JSON.parse(event.data);
+  return typeof data === "object" && data !== null ? { ...data } : {};
+}
+
+/** What a time that is none is taken for: the time of its event. */
+function toTimeMs(value: unknown, event: ShowEvent): number {
+  return typeof value === "number" ? value : event.timestampMs;
 }
 
 function toText(value: unknown): string {
