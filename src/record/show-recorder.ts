@@ -64,7 +64,7 @@ export class ShowRecorder {
       await this.#sleepUntil(window.startMs, signal);
       if (signal.aborted) return;
       await this.#recordWindow(window, signal);
-      this.#retention.runWhenDue(writer, show, log);
+      if (!signal.aborted) this.#retention.runWhenDue(writer, show, log);
     }
   }
 

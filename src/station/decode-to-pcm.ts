@@ -14,24 +14,11 @@ export async function* decodeToPcm(source: EncodedSource, signal: AbortSignal): 
   const input =
     typeof source === "string" ? ["-protocol_whitelist", "file", "-i", `file:${source}`] : ["-i", "pipe:0"];
   const output = ["-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "s16le", "pipe:1"];
-  let failure: { error: unknown } | undefined;
-  async function* watch(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* toChunks(source);
-    } catch (error) {
-      failure = { error };
-      throw error;
-    }
-  }
   const queue = new ByteQueue();
-  try {
-    for await (const chunk of runFfmpeg(["-nostdin", ...input, ...output], watch(), signal)) {
-      queue.push(chunk);
-      const whole = queue.consume(queue.length - (queue.length % 2));
-      if (whole.length > 0) yield toInt16(whole);
-    }
-  } catch (error) {
-    throw failure === undefined ? error : failure.error;
+  for await (const chunk of runFfmpeg(["-nostdin", ...input, ...output], toChunks(source), signal)) {
+    queue.push(chunk);
+    const whole = queue.consume(queue.length - (queue.length % 2));
+    if (whole.length > 0) yield toInt16(whole);
   }
 }
 

@@ -116,7 +116,8 @@ async function answer(socket: Socket, context: AnswerContext): Promise<void> {
   if (mount === undefined) return void socket.end(toErrorAnswer("404 Not Found"));
   if (request.method !== "GET") return void socket.end(toErrorAnswer("405 Method Not Allowed"));
   const refusal = mount.admit();
-  if (refusal === "close") socket.destroy();
+  // A client that is gone already would be listed for ever.
+  if (refusal === "close" || socket.destroyed) socket.destroy();
   else if (refusal === "503") socket.end(toErrorAnswer("503 Service Unavailable"));
   else sendStream(socket, mount, request, context);
 }

@@ -128,6 +128,10 @@ export class ToneFeed {
     for (let offset = 0; offset < frames.length;) {
       const header = PARSE_HEADER[this.shape.format](frames, offset);
       if (header === undefined) throw new AppError("decoder", "the encoder's frames cannot be told apart");
+      // ffmpeg goes over to a rate that the format has, which would put every sound at a wrong time.
+      if (header.sampleRate !== this.shape.sampleRate) {
+        throw new AppError("usage", `${this.shape.format} has no sample rate of ${this.shape.sampleRate} Hz`);
+      }
       const samples = this.#frameCount * header.samples - DELAY_SAMPLES[this.shape.format];
       this.#lastDueMs = this.#startMs + (samples * 1000) / header.sampleRate;
       this.#frames.push({

@@ -21,6 +21,14 @@ export type RecipientBatch = {
   state: RecipientState;
 };
 
+/** What a recipient holds, as somebody sees it who does not have its lock. */
+export type RecipientView = {
+  metadata: ShowMetadata;
+  state: RecipientState;
+  /** The newest row that is still there. */
+  lastHeld: SegmentHead | undefined;
+};
+
 /**
  * The one writer of a recipient. It exists only for databases that follow a sender, and only while it holds the lock of
  * its show. Whoever opens it closes it.
@@ -35,6 +43,11 @@ export interface RecipientWriter extends AsyncDisposable {
 
 /** The recipients that a program may write. */
 export interface RecipientStore {
+  /**
+   * Looks at a recipient without taking its lock or leaving a trace; `undefined` when there is none yet. Throws `is-recipient` when
+   * the database is a sender's own.
+   */
+  look(name: string): Promise<RecipientView | undefined>;
   /**
    * Takes the lock of a show and opens its writer, or first creates the recipient with `create()`. Throws `busy` when another program
    * has the lock, `is-recipient` when the database is a sender's own.

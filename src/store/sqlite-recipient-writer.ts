@@ -5,7 +5,13 @@ import { AppError } from "../core/app-error.ts";
 import type { SegmentHead } from "../core/segment.ts";
 import { parseShowName } from "../core/show.ts";
 import { ExclusiveLock } from "./exclusive-lock.ts";
-import type { RecipientBatch, RecipientState, RecipientStore, RecipientWriter } from "./recipient-writer.ts";
+import type {
+  RecipientBatch,
+  RecipientState,
+  RecipientStore,
+  RecipientView,
+  RecipientWriter,
+} from "./recipient-writer.ts";
 import type { MetadataText, ShowMetadata } from "./show-metadata.ts";
 import { HEAD_COLUMNS, toSegmentHead } from "./sqlite-rows.ts";
 import { createShowDatabase, DATABASE_SUFFIX, openShowDatabase, writeMetadata } from "./sqlite-schema.ts";
@@ -22,12 +28,20 @@ export class SqliteRecipientStore implements RecipientStore {
     this.#directory = directory;
   }
 
+  async look(name: string): Promise<RecipientView | undefined> {
+    const path = this.#toPath(name);
+    if (!existsSync(path)) return undefined;
+    const { sqlite, metadata } = openShowDatabase(path, { readOnly: true });
+    using _ = sqlite;
+    requireRecipient(path, metadata);
+    return { metadata, state: readState(sqlite), lastHeld: readLastHeld(sqlite) };
+  }
+
   async open(
     name: string,
     create: () => { metadata: MetadataText; state: RecipientState },
   ): Promise<RecipientWriter> {
-    const path = join(this.#directory, parseShowName(name) + DATABASE_SUFFIX);
-    requireRecipient(path);
+    const path = this.#toPath(name);
     mkdirSync(this.#directory, { recursive: true });
     const lock = new ExclusiveLock(join(this.#directory, `.${name}.lock`), `cannot sync into ${path}`);
     try {
@@ -41,13 +55,13 @@ export class SqliteRecipientStore implements RecipientStore {
       throw error;
     }
   }
+
+  #toPath(name: string): string {
+    return join(this.#directory, parseShowName(name) + DATABASE_SUFFIX);
+  }
 }
 
-/** Asked before anything is written, the lock included. */
-function requireRecipient(path: string): void {
-  if (!existsSync(path)) return;
-  const { sqlite, metadata } = openShowDatabase(path, { readOnly: true });
-  sqlite.close();
+function requireRecipient(path: string, metadata: ShowMetadata): void {
   if (metadata.isRecipient) return;
   throw new AppError(
     "is-recipient",
@@ -63,19 +77,20 @@ class SqliteRecipientWriter implements RecipientWriter {
   constructor(path: string, lock: Disposable) {
     ({ sqlite: this.#sqlite, metadata: this.metadata } = openShowDatabase(path, { readOnly: false }));
     this.#lock = lock;
+    try {
+      requireRecipient(path, this.metadata);
+    } catch (error) {
+      this.#sqlite.close();
+      throw error;
+    }
   }
 
   async state(): Promise<RecipientState> {
-    const read = (key: string): number => {
-      const value = this.#sqlite.get("SELECT value FROM metadata WHERE key = ?", key)?.["value"];
-      return Number(value ?? 0);
-    };
-    return { lastSyncedId: read(SEGMENT_CURSOR), lastSyncedEventId: read(EVENT_CURSOR) };
+    return readState(this.#sqlite);
   }
 
   async lastHeld(): Promise<SegmentHead | undefined> {
-    const row = this.#sqlite.get(`SELECT ${HEAD_COLUMNS} FROM segments ORDER BY id DESC LIMIT 1`);
-    return row === undefined ? undefined : toSegmentHead(row);
+    return readLastHeld(this.#sqlite);
   }
 
   async commit(batch: RecipientBatch): Promise<void> {
@@ -108,6 +123,27 @@ class SqliteRecipientWriter implements RecipientWriter {
     this.#sqlite.close();
     this.#lock[Symbol.dispose]();
   }
+}
+
+/** A recipient of another make may have no events and no cursor for them. */
+function readState(sqlite: Sqlite): RecipientState {
+  const read = (key: string): string | undefined =>
+    sqlite.get("SELECT CAST(value AS TEXT) AS value FROM metadata WHERE key = ?", key)?.["value"]?.toString();
+  return {
+    lastSyncedId: toCursor(sqlite.path, SEGMENT_CURSOR, read(SEGMENT_CURSOR)),
+    lastSyncedEventId: toCursor(sqlite.path, EVENT_CURSOR, read(EVENT_CURSOR) ?? "0"),
+  };
+}
+
+function toCursor(path: string, key: string, text: string | undefined): number {
+  const cursor = /^\d{1,16}$/.test(text ?? "") ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(cursor)) return cursor;
+  throw new AppError("corrupt", `${path}: its ${key} is "${text ?? ""}", a whole number is needed`);
+}
+
+function readLastHeld(sqlite: Sqlite): SegmentHead | undefined {
+  const row = sqlite.get(`SELECT ${HEAD_COLUMNS} FROM segments ORDER BY id DESC LIMIT 1`);
+  return row === undefined ? undefined : toSegmentHead(row);
 }
 
 function toCursorText(state: RecipientState): MetadataText {

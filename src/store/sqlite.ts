@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 
 import { AppError, toReason } from "../core/app-error.ts";
 
@@ -11,8 +13,11 @@ const OLDEST_LIBRARY: readonly number[] = [3, 51, 3];
 /** How long a statement waits for another process's lock. */
 const BUSY_TIMEOUT_MS = 5000;
 
+const OPTIONS = { timeout: BUSY_TIMEOUT_MS };
+
 /** Primary result codes of SQLite that mean something to an operator. */
 const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
 const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
 
@@ -30,21 +35,45 @@ export class Sqlite implements Disposable {
     this.#database = database;
   }
 
-  /** Opens a file that exists. Throws `not-a-database` when it is not SQLite. */
+  /**
+   * Opens a file that exists. Throws `not-a-database` when it is not SQLite. A connection that only reads leaves the directory as it
+   * found it.
+   */
   static open(path: string, options: { readOnly: boolean }): Sqlite {
     requireLibrary();
     return translate(path, () => {
-      const database = new DatabaseSync(path, { readOnly: options.readOnly, timeout: BUSY_TIMEOUT_MS });
-      const sqlite = new Sqlite(path, database);
-      try {
-        sqlite.get("SELECT count(*) AS tables FROM sqlite_schema");
-        if (!options.readOnly) sqlite.#requireFullSync();
-      } catch (error) {
-        sqlite.close();
-        throw error;
-      }
-      return sqlite;
+      if (!options.readOnly) return Sqlite.#use(path, new DatabaseSync(path, OPTIONS), requireFullSync);
+      // Log files belong to a writer, or wait for one after a crash: they stay as they are.
+      if (hasLog(path)) return Sqlite.#use(path, new DatabaseSync(path, { ...OPTIONS, readOnly: true }));
+      return Sqlite.#openWithoutLog(path);
     });
+  }
+
+  /** A read-only connection makes log files and cannot take them away again; one that could write does, and is told not to. */
+  static #openWithoutLog(path: string): Sqlite {
+    try {
+      return Sqlite.#use(path, new DatabaseSync(path, OPTIONS), (sqlite) =>
+        sqlite.exec("PRAGMA query_only = 1"),
+      );
+    } catch (error) {
+      if (toPrimaryCode(error) !== SQLITE_READONLY || hasLog(path)) throw error;
+      // Where no log can be made, nobody writes either.
+      const url = pathToFileURL(path);
+      url.searchParams.set("immutable", "1");
+      return Sqlite.#use(path, new DatabaseSync(url, { readOnly: true }));
+    }
+  }
+
+  static #use(path: string, database: DatabaseSync, setUp?: (sqlite: Sqlite) => void): Sqlite {
+    const sqlite = new Sqlite(path, database);
+    try {
+      sqlite.#prepare("SELECT count(*) AS tables FROM sqlite_schema").get();
+      setUp?.(sqlite);
+      return sqlite;
+    } catch (error) {
+      sqlite.close();
+      throw error;
+    }
   }
 
   all(sql: string, ...values: SqlValue[]): SqlRow[] {
@@ -94,20 +123,29 @@ export class Sqlite implements Disposable {
     this.#statements.set(sql, statement);
     return statement;
   }
+}
 
-  /** In WAL mode, anything less than FULL loses acknowledged rows in a power cut. */
-  #requireFullSync(): void {
-    this.exec("PRAGMA synchronous = FULL");
-    const level = this.get("PRAGMA synchronous")?.["synchronous"];
-    if (level !== 2) throw new AppError("corrupt", `${this.path}: SQLite refuses synchronous = FULL`);
-  }
+/** In WAL mode, anything less than FULL loses acknowledged rows in a power cut. */
+function requireFullSync(sqlite: Sqlite): void {
+  sqlite.exec("PRAGMA synchronous = FULL");
+  const level = sqlite.get("PRAGMA synchronous")?.["synchronous"];
+  if (level !== 2) throw new AppError("corrupt", `${sqlite.path}: SQLite refuses synchronous = FULL`);
+}
+
+function hasLog(path: string): boolean {
+  return existsSync(`${path}-wal`);
+}
+
+/** The primary result code of SQLite; 0 for an error that is none of its own. */
+function toPrimaryCode(error: unknown): number {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
 }
 
 function translate<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
+    const code = toPrimaryCode(error);
     if (code === SQLITE_NOTADB) {
       throw new AppError("not-a-database", `${path} is not an SQLite database`, { cause: error });
     }

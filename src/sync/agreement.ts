@@ -1,4 +1,5 @@
 import { AppError } from "../core/app-error.ts";
+import { AUDIO_FORMATS } from "../core/show.ts";
 import type { SegmentHead } from "../core/segment.ts";
 import type { RecipientState } from "../store/recipient-writer.ts";
 import { createUniqueId, type MetadataText, SCHEMA_VERSION } from "../store/show-metadata.ts";
@@ -14,6 +15,22 @@ export function requireUsable(name: string, sender: WireMetadata): void {
     throw toMismatch(name, "version", { held: SCHEMA_VERSION, theirs: sender.version });
   }
   if (sender.is_recipient) throw toMismatch(name, "is_recipient", { held: "false", theirs: "true" });
+  if (!AUDIO_FORMATS.some((format) => format === sender.audio_format)) {
+    throw toMismatch(name, "audio_format", { held: AUDIO_FORMATS.join(" or "), theirs: sender.audio_format });
+  }
+  for (const key of ["split_interval", "bitrate", "sample_rate"] as const) {
+    if (Number(sender[key]) > 0 && Number(sender[key]) < Infinity) continue;
+    throw new AppError(
+      "mismatch",
+      `${name}: ${key} is "${sender[key]}" at the sender, where a number belongs`,
+    );
+  }
+  const { min_id: minId, max_id: maxId, last_id: lastId = maxId } = sender;
+  if (minId <= maxId && maxId <= lastId) return;
+  throw new AppError(
+    "mismatch",
+    `${name}: the sender says min_id ${minId}, max_id ${maxId}, last_id ${lastId}, which cannot be`,
+  );
 }
 
 /** Throws `mismatch` with the first key in which a recipient and its sender do not agree. */

@@ -27,9 +27,8 @@ export async function compareDigests(
   while (startId <= maxId) {
     const heads = await sides.reader.heads({ startId, endId: maxId, limit: ROWS_PER_PAGE });
     const endId = heads.at(-1)?.id ?? maxId;
-    const digests = await sides.client.digests(name, { startId, endId }, signal);
-    if (digests === undefined) return undefined;
-    const theirs = new Map<number, WireDigest>(digests.map((digest) => [digest.id, digest]));
+    const theirs = await fetchDigests(name, sides.client, { startId, endId }, signal);
+    if (theirs === undefined) return undefined;
     for (const head of heads) {
       const digest = theirs.get(head.id);
       if (digest === undefined) continue;
@@ -40,4 +39,24 @@ export async function compareDigests(
     startId = endId + 1;
   }
   return comparison;
+}
+
+/** The sender's digests of a range by id, however many answers they take: a trimmed copy is thin where its sender is not. */
+async function fetchDigests(
+  name: string,
+  client: SenderClient,
+  range: { startId: number; endId: number },
+  signal: AbortSignal,
+): Promise<Map<number, WireDigest> | undefined> {
+  const digests = new Map<number, WireDigest>();
+  let { startId } = range;
+  while (startId <= range.endId) {
+    const page = await client.digests(name, { startId, endId: range.endId }, signal);
+    if (page === undefined) return undefined;
+    for (const digest of page) digests.set(digest.id, digest);
+    const last = page.at(-1);
+    if (last === undefined || last.id < startId) break;
+    startId = last.id + 1;
+  }
+  return digests;
 }

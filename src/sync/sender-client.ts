@@ -85,6 +85,7 @@ export class SenderClient {
   async #read<T>(path: string, answer: Answer, schema: z.ZodType<T>): Promise<T> {
     const { contentEncoding } = answer;
     if (contentEncoding !== undefined && contentEncoding !== "identity") {
+      answer.discard();
       throw new AppError(
         "network",
         `${this.#url}${path} is compressed (${contentEncoding}) though nobody asked for it`,

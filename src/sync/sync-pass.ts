@@ -15,7 +15,7 @@ export async function syncShows(
   signal: AbortSignal,
 ): Promise<void> {
   const offered = await setting.client.showNames(signal);
-  const names = selection === "all" ? offered : [...new Set(selection)];
+  const names = [...new Set(selection === "all" ? offered : selection)];
   requireNames(names, offered);
   for (const name of names) setting.onShow(await syncShow(name, setting, signal));
 }
@@ -36,7 +36,7 @@ function requireNames(names: readonly string[], offered: readonly string[]): voi
     if (!offered.includes(name)) {
       const list = offered
         .slice(0, 20)
-        .map((offer) => JSON.stringify(offer))
+        .map((offer) => JSON.stringify(offer.slice(0, 80)))
         .join(", ");
       throw new AppError(
         "not-found",

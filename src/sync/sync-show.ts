@@ -1,7 +1,12 @@
 import { AppError } from "../core/app-error.ts";
 import { type Segment, type SegmentHead, toEndMs } from "../core/segment.ts";
 import { type NewShowEvent, toGapEvent } from "../core/show-event.ts";
-import type { RecipientState, RecipientStore, RecipientWriter } from "../store/recipient-writer.ts";
+import type {
+  RecipientState,
+  RecipientStore,
+  RecipientView,
+  RecipientWriter,
+} from "../store/recipient-writer.ts";
 import {
   requireNotBehind,
   requireSameRow,
@@ -53,24 +58,37 @@ export async function syncShow(
   signal: AbortSignal,
 ): Promise<SyncSummary> {
   const { client, store } = setting;
+  // Looked at before the sender is asked: what it tells then cannot be older than what is held.
+  const known = await store.look(name);
   const sender = await client.metadata(name, signal);
   requireUsable(name, sender);
+  if (known !== undefined) await requireAgreement(name, known, { sender, client }, signal);
   await using writer = await store.open(name, () => ({
     metadata: toRecipientMetadata(sender),
     state: toFirstState(sender),
   }));
   requireSameSource(name, writer.metadata.text, sender);
   const state = await writer.state();
-  requireNotBehind(name, state, sender);
   const held = await writer.lastHeld();
-  if (held !== undefined) {
-    const digests = await client.digests(name, { startId: held.id, endId: held.id }, signal);
-    requireSameRow(name, held, digests ?? []);
-  }
   const pass = new ShowPass(setting, { sender, writer, state, held });
   await pass.pullSegments(signal);
   await pass.pullEvents(signal);
   return pass.summary();
+}
+
+/** Throws `mismatch` when a recipient cannot go on with this sender. Nothing has been written yet, the lock included. */
+async function requireAgreement(
+  name: string,
+  known: RecipientView,
+  { sender, client }: { sender: WireMetadata; client: SenderClient },
+  signal: AbortSignal,
+): Promise<void> {
+  const { metadata, state, lastHeld } = known;
+  requireSameSource(name, metadata.text, sender);
+  requireNotBehind(name, state, sender);
+  if (lastHeld === undefined) return;
+  const range = { startId: lastHeld.id, endId: lastHeld.id };
+  requireSameRow(name, lastHeld, (await client.digests(name, range, signal)) ?? []);
 }
 
 /** What was deleted before a recipient first came is no hole. */

@@ -12,6 +12,8 @@ export type Answer = {
   status: number;
   contentEncoding: string | undefined;
   body: AsyncIterable<Uint8Array>;
+  /** Ends the connection, for a body that nobody reads to its end: an open one would keep the program running. */
+  discard: () => void;
 };
 
 /** Asks a sender for a path below its root, such as `/api/sync/shows`. Throws `network` when no answer comes. */
@@ -23,6 +25,7 @@ export function createHttpTransport(root: URL, token: string | undefined): Trans
   const prefix = root.pathname.replace(/\/$/, "");
   const headers = {
     Accept: "application/json",
+    "Accept-Encoding": "identity",
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
   };
   return async (path, signal) => {
@@ -36,12 +39,22 @@ export function createHttpTransport(root: URL, token: string | undefined): Trans
       const [response]: IncomingMessage[] = await once(request, "response");
       if (response === undefined) throw new Error("no answer");
       const { "content-encoding": contentEncoding } = response.headers;
-      return { status: response.statusCode ?? 0, contentEncoding, body: response };
+      return {
+        status: response.statusCode ?? 0,
+        contentEncoding,
+        body: response,
+        discard: () => void response.destroy(),
+      };
     } catch (error) {
-      throw new AppError("network", `${url.href}: ${toReason(error)}`, { cause: error });
+      throw new AppError("network", `${toShownUrl(url)}: ${toReason(error)}`, { cause: error });
     } finally {
       // Errors after the answer reach whoever reads the body; without a listener here they would end the process.
       request.on("error", () => undefined);
     }
   };
+}
+
+/** The address for messages, without the password that may be in it. */
+export function toShownUrl(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname.replace(/\/$/, "")}${url.search}`;
 }

@@ -10,19 +10,19 @@ import { readTones } from "./ffmpeg.ts";
 /** One connection to a station, of which all bytes are kept with the times at which they came. */
 export type Capture = {
   /** Bytes so far, head included. */
-  bytes(): Uint8Array;
-  head(): string;
+  bytes: () => Uint8Array;
+  head: () => string;
   /** What comes after the head, so far. */
-  body(): Uint8Array;
+  body: () => Uint8Array;
   /** When the byte at this offset of the body came, as Unix time. */
-  arrivalMs(offset: number): number;
+  arrivalMs: (offset: number) => number;
   /** The longest time without a byte so far, in ms. */
-  longestPauseMs(): number;
-  isClosed(): boolean;
+  longestPauseMs: () => number;
+  isClosed: () => boolean;
   /** How the connection failed, when it did. */
-  errorCode(): string | undefined;
-  pause(): void;
-  close(): void;
+  errorCode: () => string | undefined;
+  pause: () => void;
+  close: () => void;
 };
 
 /** Connects and asks for a mount. `headers` are lines with their line ends. */
@@ -32,7 +32,7 @@ export function capture(port: number, path: string, headers = ""): Capture {
   let errorCode: string | undefined;
   const socket = connect(port, "127.0.0.1");
   socket.write(`GET ${path} HTTP/1.1\r\nHost: station\r\n${headers}\r\n`);
-  socket.on("data", (bytes) => chunks.push({ atMs: Date.now(), bytes }));
+  socket.on("data", (bytes: Buffer) => chunks.push({ atMs: Date.now(), bytes }));
   socket.on("close", () => (isClosed = true));
   socket.on("error", (error: NodeJS.ErrnoException) => (errorCode = error.code));
   const bytes = (): Uint8Array => concatBytes(chunks.map((chunk) => chunk.bytes));
