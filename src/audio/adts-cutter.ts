@@ -1,29 +1,29 @@
 import type { ShowFormat } from "../core/show.ts";
 import { parseAdtsHeader } from "./adts-header.ts";
-import type { Cutter, CutSegment } from "./cutter.ts";
+import type { Cutter, CutPiece } from "./cutter.ts";
 import { FrameParser } from "./frame-parser.ts";
 import type { Frames } from "./frame.ts";
-import { SegmentBuilder } from "./segment-builder.ts";
+import { PieceBuilder } from "./piece-builder.ts";
 
 /** Cuts ADTS AAC between frames. */
 export class AdtsCutter implements Cutter {
   readonly #parser = new FrameParser("aac");
-  readonly #builder: SegmentBuilder;
+  readonly #builder: PieceBuilder;
 
   constructor(format: Pick<ShowFormat, "splitIntervalSeconds">) {
-    this.#builder = new SegmentBuilder(format.splitIntervalSeconds);
+    this.#builder = new PieceBuilder(format.splitIntervalSeconds);
   }
 
-  push(chunk: Uint8Array): CutSegment[] {
+  push(chunk: Uint8Array): CutPiece[] {
     return this.#add(this.#parser.push(chunk));
   }
 
-  end(): CutSegment[] {
+  end(): CutPiece[] {
     return [...this.#add(this.#parser.end()), ...this.#builder.take()];
   }
 
-  #add(frames: Frames): CutSegment[] {
-    const cut: CutSegment[] = [];
+  #add(frames: Frames): CutPiece[] {
+    const cut: CutPiece[] = [];
     let offset = 0;
     for (;;) {
       const header = parseAdtsHeader(frames.bytes, offset);

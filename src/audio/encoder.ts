@@ -20,13 +20,14 @@ export const ENCODER_DELAY_SAMPLES: Readonly<Record<AudioFormat, number>> = { op
  * One ffmpeg child per session.
  *
  * `-page_duration 20000` and `-flush_packets 1` let every packet out at once. `-fflags nobuffer` would lose the first
- * frames, and a smaller probe breaks the timestamps of AAC.
+ * frames, and a smaller probe breaks the timestamps of AAC. `rematrix_maxval` keeps two channels that are alike from
+ * adding up to 3 dB more than full scale when they become one.
  */
 export const encodeWithFfmpeg: Encode = (frames, { input, format }, signal) => {
   const layout = format.channels === 1 ? "mono" : "stereo";
   const args =
     `-nostdin -threads 1 -probesize 4096 -analyzeduration 0 -f ${input} -i pipe:0 -map 0:a:0 -map_metadata -1 ` +
-    `-af aresample=${SAMPLE_RATE},aformat=channel_layouts=${layout} ${toCodecArgs(format)} -flush_packets 1 pipe:1`;
+    `-af aresample=${SAMPLE_RATE}:rematrix_maxval=1,aformat=channel_layouts=${layout} ${toCodecArgs(format)} -flush_packets 1 pipe:1`;
   return runFfmpeg(args.split(" "), frames, signal);
 };
 

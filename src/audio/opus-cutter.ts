@@ -1,25 +1,25 @@
 import { randomInt } from "node:crypto";
 
 import type { ShowFormat } from "../core/show.ts";
-import type { Cutter, CutSegment } from "./cutter.ts";
+import type { Cutter, CutPiece } from "./cutter.ts";
 import { toOggPage } from "./ogg-page.ts";
 import { OggPacketReader } from "./ogg-packet-reader.ts";
 import { isOpusTags, parseOpusHead, toOpusHeaderPages, toPacketSamples } from "./opus.ts";
-import { SegmentBuilder } from "./segment-builder.ts";
+import { PieceBuilder } from "./piece-builder.ts";
 
-/** Half a second of the usual 20 ms packets. */
-const PACKETS_PER_PAGE = 25;
+/** A page has 255 lacing values, and a packet of 1,275 bytes needs six of them. */
+const PACKETS_PER_PAGE_MAX = 42;
 
 /**
  * Cuts Ogg Opus. Only the packets of what comes in are used: positions, page and serial numbers are written anew, since
  * an encoder behind damaged input does not count right.
  *
- * A full page is held back until the next packet comes, so that the last page of a session always holds a packet and
+ * Each piece is one page. A full page is held back until the next packet comes, so that the last page of a session always holds a packet and
  * can carry the end-of-stream flag.
  */
 export class OpusCutter implements Cutter {
   readonly #reader = new OggPacketReader();
-  readonly #builder: SegmentBuilder;
+  readonly #builder: PieceBuilder;
   readonly #channels: number;
   readonly #serial = randomInt(2 ** 32);
   #packets: Uint8Array[] = [];
@@ -31,19 +31,18 @@ export class OpusCutter implements Cutter {
 
   constructor(format: Pick<ShowFormat, "channels" | "splitIntervalSeconds">) {
     this.#channels = format.channels;
-    this.#builder = new SegmentBuilder(format.splitIntervalSeconds);
+    this.#builder = new PieceBuilder(format.splitIntervalSeconds);
   }
 
-  push(chunk: Uint8Array): CutSegment[] {
+  push(chunk: Uint8Array): CutPiece[] {
     return this.#reader.push(chunk).flatMap((packet) => this.#addPacket(packet));
   }
 
-  end(): CutSegment[] {
-    if (this.#packets.length > 0) this.#closePage(true);
-    return this.#builder.take();
+  end(): CutPiece[] {
+    return this.#packets.length > 0 ? this.#closePage(true) : [];
   }
 
-  #addPacket(packet: Uint8Array): CutSegment[] {
+  #addPacket(packet: Uint8Array): CutPiece[] {
     const head = parseOpusHead(packet);
     if (head !== undefined) {
       this.#preSkipSamples ??= head.preSkipSamples;
@@ -57,12 +56,12 @@ export class OpusCutter implements Cutter {
   }
 
   #isPageFull(): boolean {
-    if (this.#packets.length >= PACKETS_PER_PAGE) return true;
+    if (this.#packets.length >= PACKETS_PER_PAGE_MAX) return true;
     const endSample = this.#granulePosition - (this.#preSkipSamples ?? 0);
     return this.#packets.length > 0 && endSample >= this.#builder.targetSample;
   }
 
-  #closePage(isLast: boolean): CutSegment[] {
+  #closePage(isLast: boolean): CutPiece[] {
     const preSkipSamples = this.#preSkipSamples ?? 0;
     if (this.#pagedPosition === 0) {
       this.#builder.add(toOpusHeaderPages({ channels: this.#channels, preSkipSamples }, this.#serial), 0);
@@ -78,6 +77,6 @@ export class OpusCutter implements Cutter {
     this.#builder.add(page, this.#granulePosition - this.#pagedPosition);
     this.#pagedPosition = this.#granulePosition;
     this.#packets = [];
-    return this.#builder.isFull ? this.#builder.take() : [];
+    return this.#builder.take();
   }
 }

@@ -1,13 +1,13 @@
 import { concatBytes } from "../core/concat-bytes.ts";
 import { RECORDED_SEGMENT_BYTES_MAX } from "../core/segment.ts";
 import type { ShowFormat } from "../core/show.ts";
-import type { Cutter, CutSegment } from "./cutter.ts";
-import { SegmentBuilder } from "./segment-builder.ts";
+import type { Cutter, CutPiece } from "./cutter.ts";
+import { PieceBuilder } from "./piece-builder.ts";
 import { PCM_SAMPLE_BYTES, toWavHeader } from "./wav-header.ts";
 
 /** Cuts interleaved 16-bit PCM, and puts the header of a streamed WAV before a session's first sample. */
 export class WavCutter implements Cutter {
-  readonly #builder: SegmentBuilder;
+  readonly #builder: PieceBuilder;
   readonly #channels: number;
   readonly #frameBytes: number;
   #positionSample = 0;
@@ -17,14 +17,14 @@ export class WavCutter implements Cutter {
   constructor(format: Pick<ShowFormat, "channels" | "splitIntervalSeconds">) {
     this.#channels = format.channels;
     this.#frameBytes = format.channels * PCM_SAMPLE_BYTES;
-    this.#builder = new SegmentBuilder(format.splitIntervalSeconds);
+    this.#builder = new PieceBuilder(format.splitIntervalSeconds);
   }
 
-  push(chunk: Uint8Array): CutSegment[] {
+  push(chunk: Uint8Array): CutPiece[] {
     const bytes = concatBytes([this.#rest, chunk]);
     const wholeBytes = bytes.length - (bytes.length % this.#frameBytes);
     this.#rest = bytes.subarray(wholeBytes);
-    const cut: CutSegment[] = [];
+    const cut: CutPiece[] = [];
     for (let offset = 0; offset < wholeBytes;) {
       const roomSamples = this.#builder.targetSample - this.#positionSample;
       const roomBytes = Math.min(roomSamples * this.#frameBytes, RECORDED_SEGMENT_BYTES_MAX);
@@ -35,11 +35,11 @@ export class WavCutter implements Cutter {
     return cut;
   }
 
-  end(): CutSegment[] {
+  end(): CutPiece[] {
     return this.#builder.take();
   }
 
-  #add(pcm: Uint8Array): CutSegment[] {
+  #add(pcm: Uint8Array): CutPiece[] {
     if (this.#positionSample === 0) this.#builder.add(toWavHeader({ channels: this.#channels }), 0);
     const samples = pcm.length / this.#frameBytes;
     this.#positionSample += samples;

@@ -91,6 +91,7 @@ async function open(setting: SessionSetting, signal: AbortSignal): Promise<Opene
   const { clock, show, url } = setting;
   let connection: StreamConnection | undefined;
   try {
+    setting.writer.finishUnfinished();
     connection = await setting.source.connect({ url, headers: show.headers }, signal);
     const wallMs = clock.nowMs();
     const air = new AirClock({ wallMs, monotonicMs: clock.monotonicMs() }, connection.serverDateMs);

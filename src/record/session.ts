@@ -1,12 +1,13 @@
-import type { CutSegment } from "../audio/cutter.ts";
 import { createCutter } from "../audio/create-cutter.ts";
 import { ENCODER_DELAY_SAMPLES } from "../audio/encoder.ts";
 import { samplesToMs } from "../core/segment.ts";
+import type { Clock } from "../core/clock.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
 import type { ShowFormat } from "../core/show.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import type { AirClock } from "./air-clock.ts";
 import type { GapLedger } from "./gap-ledger.ts";
+import { SegmentKeeper } from "./segment-keeper.ts";
 import type { Ending, Heard, StationStream } from "./station-stream.ts";
 
 /** More changes of the title than this within one segment are not kept. */
@@ -17,6 +18,7 @@ type Title = { positionSeconds: number; title: string };
 export type SessionParts = {
   format: ShowFormat;
   writer: ShowWriter;
+  clock: Clock;
   air: AirClock;
   gaps: GapLedger;
   /** Told of each arrival, with the time on the monotonic clock. */
@@ -24,17 +26,14 @@ export type SessionParts = {
 };
 
 /**
- * One session while it is being recorded: it sees what goes into the encoder and what comes out, gives each segment its
- * place in time and stores it.
- *
- * Times are settled as late as possible: titles wait for the next segment, and the first segment takes whatever is
- * known about the start by then.
+ * One session while it is being recorded: it sees what goes into the encoder and what comes out, and gives each piece its
+ * place in time.
  */
 export class Session {
   readonly #parts: SessionParts;
   readonly #cutter;
+  readonly #keeper: SegmentKeeper;
   #heardSeconds = 0;
-  #storedSamples = 0;
   #titles: Title[] = [];
   #events: NewShowEvent[] = [];
   #ending: Ending = { reason: "decoder-failed", detail: "" };
@@ -42,6 +41,12 @@ export class Session {
   constructor(parts: SessionParts, firstEvents: readonly NewShowEvent[]) {
     this.#parts = parts;
     this.#cutter = createCutter(parts.format);
+    this.#keeper = new SegmentKeeper({
+      writer: parts.writer,
+      clock: parts.clock,
+      toMs: (sample) => this.#toMs(sample),
+      takeEvents: (isFirst) => this.#takeEvents(isFirst),
+    });
     this.#events = [...firstEvents];
   }
 
@@ -57,7 +62,8 @@ export class Session {
 
   /** Unix time at which the stored sound ends; `undefined` when nothing was stored. */
   get endMs(): number | undefined {
-    return this.#storedSamples === 0 ? undefined : this.#toMs(this.#storedSamples);
+    const { storedSamples } = this.#keeper;
+    return storedSamples === 0 ? undefined : this.#toMs(storedSamples);
   }
 
   /** Passes on the station's frames and takes note of when they came. */
@@ -77,14 +83,15 @@ export class Session {
     }
   }
 
-  /** Takes what the encoder emits and stores the segments that it completes. */
+  /** Takes what the encoder emits and stores the pieces that it completes. */
   add(chunk: Uint8Array): void {
-    for (const cut of this.#cutter.push(chunk)) this.#store(cut);
+    for (const piece of this.#cutter.push(chunk)) this.#keeper.keep(piece);
   }
 
   /** Stores what is left as a short last segment. */
   end(): void {
-    for (const cut of this.#cutter.end()) this.#store(cut);
+    for (const piece of this.#cutter.end()) this.#keeper.keep(piece);
+    this.#keeper.finish();
   }
 
   #note({ frames, titles, arrivalMs }: Heard): void {
@@ -100,23 +107,9 @@ export class Session {
     this.#parts.air.observe(arrivalMs, this.#heardSeconds - lastFrameSeconds);
   }
 
-  #store(cut: CutSegment): void {
-    const timestampMs = this.#toMs(cut.startSample);
-    const isFirst = cut.startSample === 0;
-    const gap = isFirst ? this.#parts.gaps.close(timestampMs) : [];
-    this.#parts.writer.append(
-      {
-        timestampMs,
-        isTimestampFromSource: isFirst,
-        durationSamples: cut.durationSamples,
-        audioData: cut.audioData,
-      },
-      [...gap, ...this.#takeEvents(timestampMs)],
-    );
-    this.#storedSamples = cut.startSample + cut.durationSamples;
-  }
-
-  #takeEvents(startMs: number): NewShowEvent[] {
+  #takeEvents(isFirst: boolean): NewShowEvent[] {
+    const startMs = this.#toMs(0);
+    const gap = isFirst ? this.#parts.gaps.close(startMs) : [];
     const first = this.#events.map((event) => ({ ...event, timestampMs: startMs }));
     const titles = this.#titles.map(({ positionSeconds, title }) => ({
       timestampMs: this.#parts.air.startMs + positionSeconds * 1000,
@@ -125,7 +118,7 @@ export class Session {
     }));
     this.#events = [];
     this.#titles = [];
-    return [...first, ...titles];
+    return [...gap, ...first, ...titles];
   }
 
   #toMs(sample: number): number {

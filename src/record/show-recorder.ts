@@ -3,6 +3,7 @@ import type { ShowConfig } from "../config/record-config.ts";
 import { type Backoff, toBackoffMs } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
+import { samplesToMs } from "../core/segment.ts";
 import { toGapEvent } from "../core/show-event.ts";
 import type { ShowHealth, ShowState } from "../core/show-health.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
@@ -57,6 +58,7 @@ export class ShowRecorder {
   /** Records until `signal` aborts, and returns when all that was heard is stored. */
   async run(signal: AbortSignal): Promise<void> {
     const { show, writer, clock, log } = this.#parts;
+    this.#recover();
     this.#bookDowntime();
     while (!signal.aborted) {
       const window = toNextWindow(show, clock.nowMs());
@@ -66,6 +68,14 @@ export class ShowRecorder {
       await this.#recordWindow(window, signal);
       if (!signal.aborted) this.#retention.runWhenDue(writer, show, log);
     }
+  }
+
+  /** What a killed recorder had made durable of its last segment becomes that segment. */
+  #recover(): void {
+    const segment = this.#parts.writer.finishUnfinished();
+    if (segment === undefined) return;
+    const seconds = samplesToMs(segment.durationSamples) / 1000;
+    this.#parts.log.info(`recovered ${seconds.toFixed(1)} s of a segment that was not finished`);
   }
 
   /** What was missed while nobody recorded; the gap that is still open ends with the first sound. */

@@ -1,16 +1,28 @@
 import { existsSync } from "node:fs";
 
 import { AppError } from "../core/app-error.ts";
+import { concatBytes } from "../core/concat-bytes.ts";
 import { type NewSegment, type SegmentHead, toCrc32, toEndMs } from "../core/segment.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
 import type { ShowFormat } from "../core/show.ts";
 import { type ShowMetadata, toSenderMetadata } from "./show-metadata.ts";
 import { HEAD_COLUMNS, toSegmentHead } from "./sqlite-rows.ts";
 import { createShowDatabase, openShowDatabase, writeMetadata } from "./sqlite-schema.ts";
-import type { Sqlite } from "./sqlite.ts";
+import type { Sqlite, SqlRow } from "./sqlite.ts";
 
 /** Rows deleted by one transaction: on a full disk the write-ahead log has room for little. */
 const ROWS_PER_DELETE = 50;
+
+/** The pieces of the segment in work, so that a kill costs no more than what came after the last of them. */
+const UNFINISHED_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS unfinished (
+    id INTEGER PRIMARY KEY,
+    timestamp_ms INTEGER NOT NULL,
+    is_timestamp_from_source INTEGER NOT NULL,
+    duration_samples INTEGER NOT NULL,
+    audio_data BLOB NOT NULL
+  )
+`;
 
 /** What a show's database has to agree with. */
 export type ShowSettings = { name: string; format: ShowFormat; timezone: string };
@@ -43,6 +55,7 @@ export class ShowWriter implements Disposable {
       if (metadata.timezone !== settings.timezone) {
         sqlite.transact(() => writeMetadata(sqlite, { timezone: settings.timezone }));
       }
+      sqlite.exec(UNFINISHED_SCHEMA);
       return new ShowWriter(sqlite);
     } catch (error) {
       sqlite.close();
@@ -58,20 +71,48 @@ export class ShowWriter implements Disposable {
     requireSame(path, metadata, settings);
   }
 
-  /** Stores a segment and the events that belong to it in one transaction; returns its id. */
+  /**
+   * Makes a part of the segment in work durable, with the events that belong to it. `timestampMs` and the flag are those
+   * of the segment as they are known by now.
+   */
+  savePiece(piece: NewSegment, events: readonly NewShowEvent[] = []): void {
+    this.#sqlite.transact(() => {
+      for (const event of events) this.#insertEvent(event);
+      this.#sqlite.run(
+        `INSERT INTO unfinished (timestamp_ms, is_timestamp_from_source, duration_samples, audio_data)
+         VALUES (?, ?, ?, ?)`,
+        Math.round(piece.timestampMs),
+        piece.isTimestampFromSource ? 1 : 0,
+        piece.durationSamples,
+        piece.audioData,
+      );
+    });
+  }
+
+  /** Stores a whole segment, in place of its pieces, with the events that belong to it; returns its id. */
   append(segment: NewSegment, events: readonly NewShowEvent[] = []): number {
     return this.#sqlite.transact(() => {
       for (const event of events) this.#insertEvent(event);
-      const { lastId } = this.#sqlite.run(
-        `INSERT INTO segments (timestamp_ms, is_timestamp_from_source, duration_samples, crc32, audio_data)
-         VALUES (?, ?, ?, ?, ?)`,
-        Math.round(segment.timestampMs),
-        segment.isTimestampFromSource ? 1 : 0,
-        segment.durationSamples,
-        toCrc32(segment.audioData),
-        segment.audioData,
-      );
-      return lastId;
+      this.#sqlite.run("DELETE FROM unfinished");
+      return this.#insertSegment(segment);
+    });
+  }
+
+  /** Makes a segment of the pieces that a killed recorder left behind; `undefined` when there are none. */
+  finishUnfinished(): NewSegment | undefined {
+    return this.#sqlite.transact(() => {
+      const pieces = this.#sqlite.all("SELECT * FROM unfinished ORDER BY id").map(toPiece);
+      const last = pieces.at(-1);
+      if (last === undefined) return undefined;
+      const segment: NewSegment = {
+        timestampMs: last.timestampMs,
+        isTimestampFromSource: last.isTimestampFromSource,
+        durationSamples: pieces.reduce((sum, piece) => sum + piece.durationSamples, 0),
+        audioData: concatBytes(pieces.map((piece) => piece.audioData)),
+      };
+      this.#sqlite.run("DELETE FROM unfinished");
+      this.#insertSegment(segment);
+      return segment;
     });
   }
 
@@ -126,10 +167,33 @@ export class ShowWriter implements Disposable {
     this.#sqlite.close();
   }
 
+  #insertSegment(segment: NewSegment): number {
+    const { lastId } = this.#sqlite.run(
+      `INSERT INTO segments (timestamp_ms, is_timestamp_from_source, duration_samples, crc32, audio_data)
+       VALUES (?, ?, ?, ?, ?)`,
+      Math.round(segment.timestampMs),
+      segment.isTimestampFromSource ? 1 : 0,
+      segment.durationSamples,
+      toCrc32(segment.audioData),
+      segment.audioData,
+    );
+    return lastId;
+  }
+
   #insertEvent(event: NewShowEvent): void {
     const sql = "INSERT INTO events (timestamp_ms, kind, data) VALUES (?, ?, ?)";
     this.#sqlite.run(sql, Math.round(event.timestampMs), event.kind, JSON.stringify(event.data));
   }
+}
+
+function toPiece(row: SqlRow): NewSegment {
+  const audioData = row["audio_data"];
+  return {
+    timestampMs: Number(row["timestamp_ms"]),
+    isTimestampFromSource: row["is_timestamp_from_source"] === 1,
+    durationSamples: Number(row["duration_samples"]),
+    audioData: audioData instanceof Uint8Array ? audioData : new Uint8Array(0),
+  };
 }
 
 function requireSame(path: string, metadata: ShowMetadata, settings: ShowSettings): void {

@@ -4,15 +4,15 @@ import { renderToneClock } from "../../src/station/tone-clock.ts";
 
 /** The tone clock from `startMs` on, encoded by ffmpeg as its arguments say. */
 export async function encodeTone(
-  tone: { startMs: number; seconds: number; sampleRate?: number },
+  tone: { startMs: number; seconds: number; sampleRate?: number; channels?: number },
   args: string,
 ): Promise<Uint8Array> {
-  const { startMs, seconds, sampleRate = 48_000 } = tone;
-  const pcm = renderToneClock({ startMs, sampleRate, samples: seconds * sampleRate, channels: 1 });
+  const { startMs, seconds, sampleRate = 48_000, channels = 1 } = tone;
+  const pcm = renderToneClock({ startMs, sampleRate, samples: seconds * sampleRate, channels });
   async function* input(): AsyncGenerator<Uint8Array> {
     yield new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength);
   }
-  const all = `-nostdin -f s16le -ar ${sampleRate} -ac 1 -i pipe:0 ${args} pipe:1`.split(" ");
+  const all = `-nostdin -f s16le -ar ${sampleRate} -ac ${channels} -i pipe:0 ${args} pipe:1`.split(" ");
   return await collect(runFfmpeg(all, input(), AbortSignal.timeout(30_000)));
 }
 
