@@ -43,7 +43,8 @@ export class SqliteLibrary implements Library {
 
   async open(name: string): Promise<ShowReader> {
     const path = this.#files().get(name);
-    if (path === undefined) throw new AppError("not-found", `there is no show ${JSON.stringify(name.slice(0, 80))}`);
+    if (path === undefined)
+      throw new AppError("not-found", `there is no show ${JSON.stringify(name.slice(0, 80))}`);
     return new SqliteShowReader(path);
   }
 
