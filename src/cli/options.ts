@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from "commander";
 
+import { whyNotShowName } from "../core/show.ts";
+
 /** Reads a whole number of an option, or throws with the range that is possible. */
 export function toWholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -16,9 +18,13 @@ export function toServerUrl(text: string): URL {
   throw new InvalidArgumentError("An address such as http://sender.example:3000 is needed.");
 }
 
-/** Collects an option that may be given more than once. */
-export function toList(text: string, known: readonly string[] | undefined): readonly string[] {
-  return [...(known ?? []), text];
+/** Collects names of shows from an option that may be given more than once. */
+export function toShowNames(text: string, known: readonly string[] = []): readonly string[] {
+  const reason = whyNotShowName(text);
+  if (reason !== undefined) throw new InvalidArgumentError(`${reason}.`);
+  const twin = known.find((name) => name !== text && name.toLowerCase() === text.toLowerCase());
+  if (twin === undefined) return [...known, text];
+  throw new InvalidArgumentError(`It differs from "${twin}" in case alone: files cannot keep them apart.`);
 }
 
 /** The highest port there is. */

@@ -39,16 +39,17 @@ function createProgram(stop: StopSignals): Command {
     .helpCommand("help [command]", "tell more about a command")
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  program.allowExcessArguments().action(() => {
-    const [name] = program.args;
-    const what = name === undefined ? "no command given" : `there is no command "${name}"`;
-    throw new AppError("usage", `${what}; save_audio_stream --help lists them`);
-  });
   addRecordCommand(program, stop.signal);
   addSyncCommand(program, stop.signal);
   addServeCommand(program, stop.signal);
   addVerifyCommand(program, stop.signal);
   addDemoCommand(program, stop.signal);
+  // Behind the commands, which would inherit it.
+  program.allowExcessArguments().action(() => {
+    const [name] = program.args;
+    const what = name === undefined ? "no command given" : `there is no command "${name}"`;
+    throw new AppError("usage", `${what}; save_audio_stream --help lists them`);
+  });
   return program;
 }
 

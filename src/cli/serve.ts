@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 
 import { readToken } from "../config/record-config.ts";
+import { AppError } from "../core/app-error.ts";
 import { createApp } from "../http/app.ts";
 import { HttpServer } from "../http/server.ts";
-import { SqliteLibrary } from "../store/library.ts";
+import { type Library, SqliteLibrary } from "../store/library.ts";
 import { createLogger } from "./logger.ts";
 import { PORT_MAX, toWholeNumber } from "./options.ts";
 import { untilAborted } from "./stop-signals.ts";
@@ -32,12 +33,30 @@ export function addServeCommand(program: Command, signal: AbortSignal): void {
     .addHelpText("after", EXAMPLES)
     .action(async (paths: string[], options: ServeOptions) => {
       const library = new SqliteLibrary(paths);
-      for (const name of await library.names()) await (await library.open(name))[Symbol.asyncDispose]();
+      const unreadable = await findUnreadable(library);
       const token = options.tokenFile === undefined ? undefined : readToken(options.tokenFile);
       await using server = await HttpServer.listen(options.host, options.port);
       const log = createLogger();
+      for (const error of unreadable) log.warn(error.message);
       server.serve(createApp({ library, log, token, health: () => [], isSender: false }));
       process.stdout.write(`listen at ${server.url}\n`);
       await untilAborted(signal);
     });
+}
+
+/** Why some of the files cannot be played; throws when that is all of them. */
+async function findUnreadable(library: Library): Promise<AppError[]> {
+  const names = await library.names();
+  const errors: AppError[] = [];
+  for (const name of names) {
+    try {
+      await (await library.open(name))[Symbol.asyncDispose]();
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      errors.push(error);
+    }
+  }
+  const [first] = errors;
+  if (first !== undefined && errors.length === names.length) throw first;
+  return errors;
 }

@@ -2,10 +2,10 @@ import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 
 import { requireFfmpeg } from "../audio/ffmpeg.ts";
-import { AppError } from "../core/app-error.ts";
+import { AppError, type ErrorCode } from "../core/app-error.ts";
 import { SAMPLE_RATE } from "../core/show.ts";
 import { verifyShow, type VerifyReport } from "../playback/verify.ts";
-import { SqliteLibrary } from "../store/library.ts";
+import { type Library, SqliteLibrary } from "../store/library.ts";
 import type { ShowReader } from "../store/show-reader.ts";
 import { compareDigests } from "../sync/compare-digests.ts";
 import type { SenderClient } from "../sync/sender-client.ts";
@@ -37,13 +37,30 @@ export function addVerifyCommand(program: Command, signal: AbortSignal): void {
       if (names.length === 0) throw new AppError("not-found", `${path} holds no database`);
       const damaged: string[] = [];
       for (const name of names) {
-        await using reader = await library.open(name);
-        const isGood = await verify(name, { reader, client }, signal);
-        if (!isGood) damaged.push(name);
+        if (!(await isWell(name, library, client, signal))) damaged.push(name);
       }
       if (damaged.length > 0)
         throw new AppError("corrupt", `not all is well with ${damaged.join(", ")}; see above`);
     });
+}
+
+/** What a database that cannot be read any more means: that is damage, and no reason to leave the others unchecked. */
+const UNREADABLE: readonly ErrorCode[] = ["not-a-database", "corrupt", "mismatch"];
+
+async function isWell(
+  name: string,
+  library: Library,
+  client: SenderClient | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await using reader = await library.open(name);
+    return await verify(name, { reader, client }, signal);
+  } catch (error) {
+    if (!(error instanceof AppError) || !UNREADABLE.includes(error.code)) throw error;
+    print(`${name}: ${error.message}`);
+    return false;
+  }
 }
 
 type Sides = { reader: ShowReader; client: SenderClient | undefined };

@@ -1,5 +1,6 @@
 import { countDecodedSamples } from "../audio/decode.ts";
 import { toDurationSamples } from "../audio/duration.ts";
+import { parseOggPage } from "../audio/ogg-page.ts";
 import { toOpusHeaderPages } from "../audio/opus.ts";
 import { toWavHeader } from "../audio/wav-header.ts";
 import { AppError, toReason } from "../core/app-error.ts";
@@ -13,7 +14,7 @@ export type Fault = { segmentId: number; reason: string };
 
 export type VerifyReport = {
   segments: number;
-  /** Ids between the first and the last that are not there: trimmed, or never given. */
+  /** Ids from the first that is there to the last that ever was which are not there any more. */
   trimmed: number;
   /** Unbroken runs of segments that were decoded. */
   runs: number;
@@ -33,7 +34,7 @@ export async function verifyShow(
   onSegment: (segment: Segment) => void,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const { minId, maxId } = await reader.bounds();
+  const { minId, maxId, lastId } = await reader.bounds();
   const report: VerifyReport = { segments: 0, trimmed: 0, runs: 0, durationSamples: 0, faults: [] };
   if (maxId === 0) return report;
   const segments = readSegments(reader, { startId: minId, endId: maxId });
@@ -44,7 +45,7 @@ export async function verifyShow(
     await checkRun(run, segments, onSegment, signal);
     next = run.next;
   }
-  report.trimmed = maxId - minId + 1 - report.segments;
+  report.trimmed = lastId - minId + 1 - report.segments;
   return report;
 }
 
@@ -94,7 +95,8 @@ class Run {
     rest: AsyncGenerator<Segment>,
     onSegment: (segment: Segment) => void,
   ): AsyncGenerator<Uint8Array> {
-    if (this.#samples === 0 && this.#current?.isTimestampFromSource === false) yield this.#toHeader();
+    if (this.#samples === 0 && this.#current?.isTimestampFromSource === false)
+      yield this.#toHeader(this.#current);
     while (this.#current !== undefined) {
       const segment = this.#current;
       this.#check(segment);
@@ -119,11 +121,15 @@ class Run {
   }
 
   /** A run without the row that carried the header is decoded behind a new one. */
-  #toHeader(): Uint8Array {
+  #toHeader(first: Segment): Uint8Array {
     const { audioFormat, channels } = this.format;
     switch (audioFormat) {
       case "opus":
-        return toOpusHeaderPages({ channels, preSkipSamples: 0 }, 0);
+        // Pages of another stream than the header's would be passed over.
+        return toOpusHeaderPages(
+          { channels, preSkipSamples: 0 },
+          parseOggPage(first.audioData, 0)?.serial ?? 0,
+        );
       case "aac":
         return new Uint8Array(0);
       case "wav":

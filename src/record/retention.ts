@@ -42,11 +42,20 @@ export class Retention {
       return;
     }
     try {
-      const deleted = applyRetention(writer, show.retentionHours, this.#clock.nowMs());
+      const deleted = applyRetention(writer, show.retentionHours, this.#toTrustedMs(writer));
       log.info(`retention deleted ${deleted} segments older than ${show.retentionHours} h`);
     } catch (error) {
       log.warn("retention failed; it is tried again tomorrow", error);
     }
+  }
+
+  /**
+   * The wall clock, but not more than an hour beyond the newest sound, which carries the station's own time: a clock that
+   * runs far ahead, or was wrong from the start, deletes nothing that it should not.
+   */
+  #toTrustedMs(writer: ShowWriter): number {
+    const soundEndMs = writer.history()?.soundEndMs ?? -Infinity;
+    return Math.min(this.#clock.nowMs(), soundEndMs + HOUR_MS);
   }
 
   #takeJumpMs(): number {
@@ -57,7 +66,7 @@ export class Retention {
   }
 }
 
-/** Deletes by the rule of SPEC 7 as of `nowMs`; returns how many segments. */
+/** Deletes what lies below the last boundary before `nowMs` less the retention; returns how many segments. */
 export function applyRetention(writer: ShowWriter, retentionHours: number, nowMs: number): number {
   const boundary = writer.lastBoundaryBefore(nowMs - retentionHours * HOUR_MS);
   return boundary === undefined ? 0 : writer.deleteBefore(boundary);

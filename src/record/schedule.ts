@@ -60,18 +60,18 @@ function toWindows(show: ScheduledShow, nowMs: number): RecordingWindow[] {
 }
 
 /**
- * A rule on one day. A time that a change of the clocks leaves out is taken as far after midnight as it would have been
- * (09:00 stays 09:00; 02:30 becomes 03:30), and of one that comes twice the first is taken: "compatible" of RFC 5545 and Temporal.
+ * A rule on one day. Where a change of the clocks leaves a time out, the window begins as much before the change, and
+ * ends as much after it; of a time that comes twice, it begins with the first and ends with the second. So it may
+ * be an hour too long in such a night, and is never too short.
  */
 function toWindow(rule: ScheduleRule, date: Temporal.PlainDate, timezone: string): RecordingWindow {
-  const at = (day: Temporal.PlainDate, minute: number): number =>
-    day.toZonedDateTime({
-      timeZone: timezone,
-      plainTime: { hour: Math.floor(minute / 60), minute: minute % 60 },
-    }).epochMilliseconds;
+  const at = (day: Temporal.PlainDate, minute: number, disambiguation: "earlier" | "later"): number => {
+    const time = Temporal.PlainTime.from({ hour: Math.floor(minute / 60), minute: minute % 60 });
+    return day.toPlainDateTime(time).toZonedDateTime(timezone, { disambiguation }).epochMilliseconds;
+  };
   const isOverMidnight = rule.endMinute <= rule.startMinute;
   return {
-    startMs: at(date, rule.startMinute),
-    endMs: at(isOverMidnight ? date.add({ days: 1 }) : date, rule.endMinute),
+    startMs: at(date, rule.startMinute, "earlier"),
+    endMs: at(isOverMidnight ? date.add({ days: 1 }) : date, rule.endMinute, "later"),
   };
 }

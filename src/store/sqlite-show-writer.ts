@@ -29,6 +29,8 @@ export type ShowSettings = { name: string; format: ShowFormat; timezone: string 
 
 /** How far a database tells what happened. */
 export type ShowHistory = {
+  /** Unix time at which the newest sound ends; `undefined` when there is none. */
+  soundEndMs: number | undefined;
   /** Unix time at which the newest sound, or the newest event after it, ends. */
   endMs: number;
   /** Whether the recorder said that it stops; otherwise it was killed. */
@@ -128,9 +130,13 @@ export class ShowWriter implements Disposable {
        FROM events ORDER BY id DESC LIMIT 1`,
     );
     if (row === undefined && event === undefined) return undefined;
-    const soundEndMs = row === undefined ? 0 : toEndMs(toSegmentHead(row));
+    const soundEndMs = row === undefined ? undefined : toEndMs(toSegmentHead(row));
     const eventEndMs = Number(event?.["end_ms"] ?? 0);
-    return { endMs: Math.max(soundEndMs, eventEndMs), wasStopped: event?.["kind"] === "stop" };
+    return {
+      soundEndMs,
+      endMs: Math.max(soundEndMs ?? 0, eventEndMs),
+      wasStopped: event?.["kind"] === "stop",
+    };
   }
 
   /** The boundary below which everything, and nothing else, began before `cutoffMs`; `undefined` when there is none. */

@@ -35,12 +35,16 @@ test("where the sound of both sides meets there is no gap", () => {
 });
 
 test("around the clock, what was missed while nobody recorded is one gap that is still open", () => {
-  const gaps = toDowntimeGaps(AROUND_THE_CLOCK, { endMs: MIDNIGHT, wasStopped: false }, MIDNIGHT + HOUR_MS);
+  const gaps = toDowntimeGaps(
+    AROUND_THE_CLOCK,
+    { soundEndMs: MIDNIGHT, endMs: MIDNIGHT, wasStopped: false },
+    MIDNIGHT + HOUR_MS,
+  );
   assert.deepEqual(gaps, [{ startMs: MIDNIGHT, endMs: MIDNIGHT + HOUR_MS, reason: "crashed", detail: "" }]);
 });
 
 test("with a schedule, each window that was missed is a gap, and the time between is none", () => {
-  const history = { endMs: MIDNIGHT + 9.5 * HOUR_MS, wasStopped: true };
+  const history = { soundEndMs: undefined, endMs: MIDNIGHT + 9.5 * HOUR_MS, wasStopped: true };
   const nowMs = MIDNIGHT + 57.25 * HOUR_MS;
   const spans = toDowntimeGaps(MORNINGS, history, nowMs).map((gap) => [
     (gap.startMs - MIDNIGHT) / HOUR_MS,
