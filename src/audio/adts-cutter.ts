@@ -24,13 +24,10 @@ export class AdtsCutter implements Cutter {
 
   #add(frames: Frames): CutPiece[] {
     const cut: CutPiece[] = [];
-    let offset = 0;
-    for (;;) {
-      const header = parseAdtsHeader(frames.bytes, offset);
-      if (header === undefined) return cut;
-      this.#builder.add(frames.bytes.subarray(offset, offset + header.frameBytes), header.samples);
-      offset += header.frameBytes;
+    for (const frame of frames.list) {
+      this.#builder.add(frame, parseAdtsHeader(frame, 0)?.samples ?? 0);
       if (this.#builder.isFull) cut.push(...this.#builder.take());
     }
+    return cut;
   }
 }

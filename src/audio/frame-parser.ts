@@ -1,5 +1,4 @@
 import { ByteQueue } from "../core/byte-queue.ts";
-import { concatBytes } from "../core/concat-bytes.ts";
 import { ADTS_HEADER_BYTES, parseAdtsHeader } from "./adts-header.ts";
 import type { FrameFormat, FrameHeader, Frames, ParseFrameHeader } from "./frame.ts";
 import { MPEG_HEADER_BYTES, parseMpegHeader } from "./mpeg-header.ts";
@@ -71,7 +70,7 @@ export class FrameParser {
       offset = end;
     }
     this.#queue.consume(offset);
-    return { bytes: concatBytes(taken), durationSeconds, count: taken.length };
+    return { list: taken, durationSeconds };
   }
 
   #isFollowed(bytes: Uint8Array, end: number, header: FrameHeader, isEnd: boolean): boolean {

@@ -15,8 +15,7 @@ export type ParseFrameHeader = (bytes: Uint8Array, offset: number) => FrameHeade
 
 /** A run of whole frames that arrived together. */
 export type Frames = {
-  bytes: Uint8Array;
+  list: readonly Uint8Array[];
   /** Play time of all frames in it, in seconds. */
   durationSeconds: number;
-  count: number;
 };

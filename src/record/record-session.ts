@@ -2,13 +2,14 @@ import type { Encode } from "../audio/encoder.ts";
 import type { ShowConfig } from "../config/record-config.ts";
 import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
-import type { GapReason, NewShowEvent } from "../core/show-event.ts";
+import type { GapReason } from "../core/show-event.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
-import { AirClock, toClockErrorMs } from "./air-clock.ts";
 import type { GapLedger } from "./gap-ledger.ts";
 import { Session } from "./session.ts";
-import { type Ending, openStationStream, type StationStream } from "./station-stream.ts";
-import type { StreamConnection, StreamSource } from "./stream-source.ts";
+import { type OpenStation, openStation } from "./open-station.ts";
+import type { Ending } from "./station-stream.ts";
+import type { StreamSource } from "./stream-source.ts";
+import { toUnbrokenStream } from "./unbroken-stream.ts";
 
 /** An encoder that has not emptied itself by then is killed, so that the program ends within two seconds. */
 const FLUSH_MS = 1200;
@@ -30,43 +31,56 @@ export type SessionSetting = {
   clock: Clock;
   gaps: GapLedger;
   onArrival: (arrivalMs: number) => void;
+  onLost: (ending: Ending) => void;
 };
 
-/** What came of one connection. */
+/** What came of one session. */
 export type SessionResult = {
   ending: Ending;
   heardSeconds: number;
   /** Unix time at which the stored sound ends; `undefined` when nothing was stored. */
   endMs: number | undefined;
+  /** A connection that is open already, for the next session to begin with. */
+  next: OpenStation | undefined;
 };
 
 /**
- * Records one connection as one session, until it ends by itself or `signal` aborts. What was heard is stored first;
- * then the reason is told. Nothing that a station, the decoder or the disk does is thrown.
+ * Records one session, across connections that can be joined exactly, until the station ends it or `signal` aborts. What
+ * was heard is stored first; then the reason is told. Nothing that a station, the decoder or the disk does is thrown.
+ *
+ * It begins with `opened`, where the session before has left a connection, or else with one of its own.
  */
-export async function recordSession(setting: SessionSetting, signal: AbortSignal): Promise<SessionResult> {
-  const opened = await open(setting, signal);
-  if ("ending" in opened) return { ...opened, heardSeconds: 0, endMs: undefined };
-  const { connection, stream, air, events } = opened;
-  const { format } = setting.show;
-  const session = new Session({ ...setting, format, air }, events);
-  const flush = new AbortController();
-  const killLater = (): void => void setting.clock.sleep(FLUSH_MS, flush.signal).then(() => flush.abort());
-  signal.addEventListener("abort", killLater, { once: true });
-  if (signal.aborted) killLater();
-  let { ending } = session;
+export async function recordSession(
+  setting: SessionSetting,
+  opened: OpenStation | undefined,
+  signal: AbortSignal,
+): Promise<SessionResult> {
+  let station = opened;
   try {
-    const encoded = setting.encode(session.listen(stream), { input: stream.format, format }, flush.signal);
-    await store(session, encoded);
-    ({ ending } = session);
+    setting.writer.finishUnfinished();
+    station ??= await openStation(setting, signal);
   } catch (error) {
-    ending = toEnding(error, signal);
-  } finally {
-    signal.removeEventListener("abort", killLater);
-    flush.abort();
-    connection.close();
+    station?.connection.close();
+    return { ending: toEnding(error, signal), heardSeconds: 0, endMs: undefined, next: undefined };
   }
-  return { ending, heardSeconds: session.heardSeconds, endMs: session.endMs };
+  const { format } = setting.show;
+  const session = new Session({ ...setting, format, air: station.air }, station.events);
+  const unbroken = toUnbrokenStream(
+    station,
+    { clock: setting.clock, onLost: setting.onLost, reopen: (signal) => openStation(setting, signal) },
+    signal,
+  );
+  using patience = new Patience(setting.clock, signal);
+  try {
+    const settings = { input: station.stream.format, format };
+    await store(session, setting.encode(session.listen(unbroken), settings, patience.signal));
+    const { heardSeconds, endMs, unbrokenEnd } = session;
+    return { heardSeconds, endMs, ...unbrokenEnd };
+  } catch (error) {
+    session.unbrokenEnd.next?.connection.close();
+    const { heardSeconds, endMs } = session;
+    return { heardSeconds, endMs, ending: toEnding(error, signal), next: undefined };
+  }
 }
 
 /** Stores all that the encoder emits, also what it emitted before it failed. */
@@ -80,31 +94,31 @@ async function store(session: Session, encoded: AsyncGenerator<Uint8Array>): Pro
   session.end();
 }
 
-type Opened = {
-  connection: StreamConnection;
-  stream: StationStream;
-  air: AirClock;
-  events: NewShowEvent[];
-};
+/** A signal that follows another after the time that an encoder needs to empty itself. */
+class Patience implements Disposable {
+  readonly #over = new AbortController();
+  readonly #stop: AbortSignal;
+  readonly #clock: Clock;
 
-async function open(setting: SessionSetting, signal: AbortSignal): Promise<Opened | { ending: Ending }> {
-  const { clock, show, url } = setting;
-  let connection: StreamConnection | undefined;
-  try {
-    setting.writer.finishUnfinished();
-    connection = await setting.source.connect({ url, headers: show.headers }, signal);
-    const wallMs = clock.nowMs();
-    const air = new AirClock({ wallMs, monotonicMs: clock.monotonicMs() }, connection.serverDateMs);
-    const stream = await openStationStream(connection, clock, signal);
-    const events: NewShowEvent[] = [{ timestampMs: wallMs, kind: "start", data: { input: stream.format } }];
-    const errorMs = toClockErrorMs(wallMs, connection.serverDateMs);
-    if (errorMs !== 0)
-      events.push({ timestampMs: wallMs, kind: "clock-difference", data: { error_ms: errorMs } });
-    return { connection, stream, air, events };
-  } catch (error) {
-    connection?.close();
-    return { ending: toEnding(error, signal) };
+  constructor(clock: Clock, stop: AbortSignal) {
+    this.#clock = clock;
+    this.#stop = stop;
+    stop.addEventListener("abort", this.#endLater, { once: true });
+    if (stop.aborted) this.#endLater();
   }
+
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.removeEventListener("abort", this.#endLater);
+    this.#over.abort();
+  }
+
+  readonly #endLater = (): void => {
+    void this.#clock.sleep(FLUSH_MS, this.#over.signal).then(() => this.#over.abort());
+  };
 }
 
 function toEnding(error: unknown, signal: AbortSignal): Ending {

@@ -1,5 +1,6 @@
 import { createCutter } from "../audio/create-cutter.ts";
 import { ENCODER_DELAY_SAMPLES } from "../audio/encoder.ts";
+import { concatBytes } from "../core/concat-bytes.ts";
 import { samplesToMs } from "../core/segment.ts";
 import type { Clock } from "../core/clock.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
@@ -8,12 +9,14 @@ import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import type { AirClock } from "./air-clock.ts";
 import type { GapLedger } from "./gap-ledger.ts";
 import { SegmentKeeper } from "./segment-keeper.ts";
-import type { Ending, Heard, StationStream } from "./station-stream.ts";
+import type { Heard, Stitch } from "./station-stream.ts";
+import type { UnbrokenEnd } from "./unbroken-stream.ts";
 
-/** More changes of the title than this within one segment are not kept. */
-const TITLES_PER_SEGMENT_MAX = 100;
+/** More titles and stitches than this within one piece of sound are not kept. */
+const MARKS_MAX = 100;
 
-type Title = { positionSeconds: number; title: string };
+/** Something that happened at a place of the stream; its time is settled when it is stored. */
+type Mark = { positionSeconds: number; kind: string; data: Readonly<Record<string, unknown>> };
 
 export type SessionParts = {
   format: ShowFormat;
@@ -34,9 +37,10 @@ export class Session {
   readonly #cutter;
   readonly #keeper: SegmentKeeper;
   #heardSeconds = 0;
-  #titles: Title[] = [];
+  #marks: Mark[] = [];
+  #title: string | undefined;
   #events: NewShowEvent[] = [];
-  #ending: Ending = { reason: "decoder-failed", detail: "" };
+  #end: UnbrokenEnd = { ending: { reason: "decoder-failed", detail: "" }, next: undefined };
 
   constructor(parts: SessionParts, firstEvents: readonly NewShowEvent[]) {
     this.#parts = parts;
@@ -50,9 +54,9 @@ export class Session {
     this.#events = [...firstEvents];
   }
 
-  /** Why the station's stream was over; the decoder's fault until the stream has told its own reason. */
-  get ending(): Ending {
-    return this.#ending;
+  /** How the station's stream was over; the decoder's fault until the stream has told its own reason. */
+  get unbrokenEnd(): UnbrokenEnd {
+    return this.#end;
   }
 
   /** Seconds of sound that came from the station. */
@@ -67,19 +71,19 @@ export class Session {
   }
 
   /** Passes on the station's frames and takes note of when they came. */
-  async *listen(stream: StationStream): AsyncGenerator<Uint8Array> {
+  async *listen(stream: AsyncGenerator<Heard, UnbrokenEnd>): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
-        const next = await stream.heard.next();
+        const next = await stream.next();
         if (next.done === true) {
-          this.#ending = next.value;
+          this.#end = next.value;
           return;
         }
         this.#note(next.value);
-        if (next.value.frames.count > 0) yield next.value.frames.bytes;
+        if (next.value.frames.list.length > 0) yield concatBytes(next.value.frames.list);
       }
     } finally {
-      await stream.heard.return(this.#ending);
+      await stream.return(this.#end);
     }
   }
 
@@ -94,16 +98,17 @@ export class Session {
     this.#keeper.finish();
   }
 
-  #note({ frames, titles, arrivalMs }: Heard): void {
+  #note({ frames, titles, arrivalMs, stitch }: Heard): void {
     this.#parts.onArrival(arrivalMs);
     for (const title of titles) {
-      if (this.#titles.length < TITLES_PER_SEGMENT_MAX) {
-        this.#titles.push({ positionSeconds: this.#heardSeconds, title });
-      }
+      // A new connection tells the title that is still on.
+      if (title !== this.#title) this.#mark("title", { title });
+      this.#title = title;
     }
-    if (frames.count === 0) return;
+    if (stitch !== undefined) this.#mark("stitch", toStitchData(stitch));
+    if (frames.list.length === 0) return;
     this.#heardSeconds += frames.durationSeconds;
-    const lastFrameSeconds = frames.durationSeconds / frames.count;
+    const lastFrameSeconds = frames.durationSeconds / frames.list.length;
     this.#parts.air.observe(arrivalMs, this.#heardSeconds - lastFrameSeconds);
   }
 
@@ -111,18 +116,31 @@ export class Session {
     const startMs = this.#toMs(0);
     const gap = isFirst ? this.#parts.gaps.close(startMs) : [];
     const first = this.#events.map((event) => ({ ...event, timestampMs: startMs }));
-    const titles = this.#titles.map(({ positionSeconds, title }) => ({
+    const marks = this.#marks.map(({ positionSeconds, kind, data }) => ({
       timestampMs: this.#parts.air.startMs + positionSeconds * 1000,
-      kind: "title",
-      data: { title },
+      kind,
+      data,
     }));
     this.#events = [];
-    this.#titles = [];
-    return [...gap, ...first, ...titles];
+    this.#marks = [];
+    return [...gap, ...first, ...marks];
+  }
+
+  #mark(kind: string, data: Mark["data"]): void {
+    if (this.#marks.length < MARKS_MAX) this.#marks.push({ positionSeconds: this.#heardSeconds, kind, data });
   }
 
   #toMs(sample: number): number {
     const delaySamples = ENCODER_DELAY_SAMPLES[this.#parts.format.audioFormat];
     return this.#parts.air.startMs + samplesToMs(sample - delaySamples);
   }
+}
+
+function toStitchData(stitch: Stitch): Mark["data"] {
+  return {
+    reason: stitch.reason,
+    away_ms: Math.round(stitch.awayMs),
+    overlap_frames: stitch.overlapFrames,
+    is_certain: stitch.isCertain,
+  };
 }

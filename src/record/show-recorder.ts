@@ -9,9 +9,11 @@ import type { ShowHealth, ShowState } from "../core/show-health.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import { toDowntimeGaps } from "./downtime.ts";
 import { GapLedger } from "./gap-ledger.ts";
+import type { OpenStation } from "./open-station.ts";
 import { recordSession, type SessionResult } from "./record-session.ts";
 import { Retention } from "./retention.ts";
 import { type RecordingWindow, toNextWindow } from "./schedule.ts";
+import type { Ending } from "./station-stream.ts";
 import type { StreamSource } from "./stream-source.ts";
 
 /** Some stations block addresses that hammer them. */
@@ -19,6 +21,9 @@ const RECONNECT: Backoff = { firstMs: 100, maxMs: 30_000 };
 
 /** A station that held for this long is well again: the next failure starts the back-off anew. */
 const WELL_AFTER_SECONDS = 10;
+
+/** After so many short sessions in a row, a connection that is open already is no reason to go on without a pause. */
+const QUICK_FAILURES_MAX = 3;
 
 /** Waits are taken in parts, so that a clock that steps or a machine that sleeps delays nothing for longer. */
 const WAIT_MS = 5000;
@@ -113,21 +118,33 @@ export class ShowRecorder {
   async #keepConnected(signal: AbortSignal): Promise<void> {
     const { show, clock, log } = this.#parts;
     let failures = 0;
+    let opened: OpenStation | undefined;
     while (!signal.aborted) {
       const url = show.urls[failures % show.urls.length] ?? "";
-      const result = await recordSession(
-        { ...this.#parts, url, gaps: this.#gaps, onArrival: this.#onArrival },
-        signal,
-      );
+      const setting = {
+        ...this.#parts,
+        url,
+        gaps: this.#gaps,
+        onArrival: this.#onArrival,
+        onLost: this.#onLost,
+      };
+      const result = await recordSession(setting, opened, signal);
+      opened = result.next;
       this.#openGap(result);
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       failures = result.heardSeconds >= WELL_AFTER_SECONDS ? 0 : failures + 1;
+      if (opened !== undefined && failures <= QUICK_FAILURES_MAX) {
+        log.warn(`${toText(result.ending)}; connected again, but not where it broke off`);
+        continue;
+      }
+      opened?.connection.close();
+      opened = undefined;
       const delayMs = toBackoffMs(RECONNECT, Math.max(0, failures - 1));
-      const { reason, detail } = result.ending;
-      this.#report(reason === "disk-full" ? "disk-full" : "reconnecting");
-      log.warn(`${reason}: ${detail}; next attempt in ${(delayMs / 1000).toFixed(1)} s`);
+      this.#report(result.ending.reason === "disk-full" ? "disk-full" : "reconnecting");
+      log.warn(`${toText(result.ending)}; next attempt in ${(delayMs / 1000).toFixed(1)} s`);
       await clock.sleep(delayMs, signal);
     }
+    opened?.connection.close();
   }
 
   #openGap({ ending, endMs }: SessionResult): void {
@@ -157,9 +174,18 @@ export class ShowRecorder {
       this.#report("recording");
   };
 
+  readonly #onLost = (ending: Ending): void => {
+    this.#parts.log.warn(`${toText(ending)}; trying to go on where it broke off`);
+    this.#report("reconnecting");
+  };
+
   #report(state: ShowState): void {
     this.#health = { ...this.#health, state };
     this.#reportedMs = this.#parts.clock.monotonicMs();
     this.#parts.report(this.#health);
   }
+}
+
+function toText({ reason, detail }: Ending): string {
+  return detail === "" ? reason : `${reason}: ${detail}`;
 }

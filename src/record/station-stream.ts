@@ -6,7 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { GapReason } from "../core/show-event.ts";
 import { IcyDemuxer } from "./icy-demuxer.ts";
-import { STALL_MS, StallWatchdog } from "./stall-watchdog.ts";
+import { StallWatchdog } from "./stall-watchdog.ts";
 import type { StreamConnection } from "./stream-source.ts";
 
 /** Why a connection or a session is over. */
@@ -18,13 +18,20 @@ export type Heard = {
   titles: string[];
   /** On the monotonic clock. */
   arrivalMs: number;
+  /** Set where these frames come from a new connection and go on exactly after the ones before. */
+  stitch?: Stitch;
 };
+
+/** How a new connection was joined to a lost one. */
+export type Stitch = { reason: GapReason; awayMs: number; overlapFrames: number; isCertain: boolean };
 
 /** A connection whose format is known. */
 export type StationStream = {
   format: FrameFormat;
   /** Whole frames until the connection ends, stalls or is aborted; how it ended is what the generator returns. */
   heard: AsyncGenerator<Heard, Ending>;
+  /** How far the sound is ahead of the time since the first arrival, at most so far: the burst. */
+  readonly burstMs: number;
 };
 
 type Chunk = { audio: Uint8Array; titles: string[]; arrivalMs: number };
@@ -38,7 +45,8 @@ export async function openStationStream(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<StationStream> {
-  const chunks = readChunks(connection, clock, signal);
+  const watchdog = new StallWatchdog(connection, clock);
+  const chunks = readChunks(connection, watchdog, { clock, signal });
   const held: Chunk[] = [];
   for (let bytes = 0; bytes < DETECT_BYTES;) {
     const next = await chunks.next();
@@ -46,47 +54,82 @@ export async function openStationStream(
     held.push(next.value);
     bytes += next.value.audio.length;
     const format = detectFormat(concatBytes(held.map((chunk) => chunk.audio)));
-    if (format !== undefined) return { format, heard: toHeard(format, held, chunks) };
+    if (format !== undefined) return new FrameStream(format, withHeld(held, chunks), watchdog);
   }
   await chunks.return({ reason: "unsupported-format", detail: "" });
   throw new AppError("unsupported", "the station sends neither MP3 nor ADTS AAC");
 }
 
-async function* toHeard(
-  format: FrameFormat,
+/** What was read to tell the format, and then the rest. */
+async function* withHeld(
   held: readonly Chunk[],
   rest: AsyncGenerator<Chunk, Ending>,
-): AsyncGenerator<Heard, Ending> {
-  const parser = new FrameParser(format);
-  let arrivalMs = 0;
+): AsyncGenerator<Chunk, Ending> {
   try {
-    for (const chunk of held) {
-      ({ arrivalMs } = chunk);
-      yield { frames: parser.push(chunk.audio), titles: chunk.titles, arrivalMs };
-    }
-    for (;;) {
-      const next = await rest.next();
-      if (next.done === true) {
-        yield { frames: parser.end(), titles: [], arrivalMs };
-        return next.value;
-      }
-      ({ arrivalMs } = next.value);
-      yield { frames: parser.push(next.value.audio), titles: next.value.titles, arrivalMs };
-    }
+    yield* held;
+    return yield* rest;
   } finally {
     await rest.return({ reason: "stopped", detail: "" });
+  }
+}
+
+/** Cuts chunks into frames, and measures the burst on the way. */
+class FrameStream implements StationStream {
+  readonly format: FrameFormat;
+  readonly heard: AsyncGenerator<Heard, Ending>;
+  readonly #watchdog: StallWatchdog;
+  #firstArrivalMs: number | undefined;
+  #heardMs = 0;
+  #burstMs = 0;
+
+  constructor(format: FrameFormat, chunks: AsyncGenerator<Chunk, Ending>, watchdog: StallWatchdog) {
+    this.format = format;
+    this.#watchdog = watchdog;
+    this.heard = this.#hear(chunks);
+  }
+
+  get burstMs(): number {
+    return this.#burstMs;
+  }
+
+  async *#hear(chunks: AsyncGenerator<Chunk, Ending>): AsyncGenerator<Heard, Ending> {
+    const parser = new FrameParser(this.format);
+    let arrivalMs = 0;
+    try {
+      for (;;) {
+        const next = await chunks.next();
+        if (next.done === true) {
+          yield { frames: parser.end(), titles: [], arrivalMs };
+          return next.value;
+        }
+        ({ arrivalMs } = next.value);
+        const frames = parser.push(next.value.audio);
+        this.#measureBurst(frames.durationSeconds * 1000, arrivalMs);
+        yield { frames, titles: next.value.titles, arrivalMs };
+      }
+    } finally {
+      await chunks.return({ reason: "stopped", detail: "" });
+    }
+  }
+
+  #measureBurst(durationMs: number, arrivalMs: number): void {
+    this.#firstArrivalMs ??= arrivalMs;
+    this.#heardMs += durationMs;
+    const aheadMs = this.#heardMs - (arrivalMs - this.#firstArrivalMs);
+    if (aheadMs <= this.#burstMs) return;
+    this.#burstMs = aheadMs;
+    this.#watchdog.setBurst(aheadMs);
   }
 }
 
 /** The bytes of a connection, until it is over for whatever reason: that is told, never thrown. */
 async function* readChunks(
   connection: StreamConnection,
-  clock: Clock,
-  signal: AbortSignal,
+  watchdog: StallWatchdog,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): AsyncGenerator<Chunk, Ending> {
   const icy =
     connection.icyMetaInterval === undefined ? undefined : new IcyDemuxer(connection.icyMetaInterval);
-  using watchdog = new StallWatchdog(connection, clock);
   try {
     for await (const bytes of connection.body) {
       watchdog.pause();
@@ -99,7 +142,8 @@ async function* readChunks(
     if (signal.aborted) return { reason: "stopped", detail: "" };
     if (!watchdog.hasBitten) return { reason: "disconnected", detail: toReason(error) };
   } finally {
+    watchdog[Symbol.dispose]();
     connection.close();
   }
-  return { reason: "stalled", detail: `no byte for ${STALL_MS / 1000} s` };
+  return { reason: "stalled", detail: `no byte for ${(watchdog.stallMs / 1000).toFixed(1)} s` };
 }

@@ -95,7 +95,7 @@ export class ToneFeed {
     const parser = new FrameParser(this.shape.format);
     try {
       for await (const chunk of runFfmpeg(toEncoderArgs(this.shape), this.#render(), this.#stop.signal)) {
-        this.#enqueue(parser.push(chunk).bytes);
+        for (const frame of parser.push(chunk).list) this.#enqueue(frame);
       }
     } catch (error) {
       // Thrown to nobody here; whoever takes frames sees it.
@@ -124,23 +124,17 @@ export class ToneFeed {
     }
   }
 
-  #enqueue(frames: Uint8Array): void {
-    for (let offset = 0; offset < frames.length;) {
-      const header = PARSE_HEADER[this.shape.format](frames, offset);
-      if (header === undefined) throw new AppError("decoder", "the encoder's frames cannot be told apart");
-      // ffmpeg goes over to a rate that the format has, which would put every sound at a wrong time.
-      if (header.sampleRate !== this.shape.sampleRate) {
-        throw new AppError("usage", `${this.shape.format} has no sample rate of ${this.shape.sampleRate} Hz`);
-      }
-      const samples = this.#frameCount * header.samples - DELAY_SAMPLES[this.shape.format];
-      this.#lastDueMs = this.#startMs + (samples * 1000) / header.sampleRate;
-      this.#frames.push({
-        bytes: frames.subarray(offset, offset + header.frameBytes),
-        dueMs: this.#lastDueMs,
-      });
-      this.#frameCount++;
-      offset += header.frameBytes;
+  #enqueue(bytes: Uint8Array): void {
+    const header = PARSE_HEADER[this.shape.format](bytes, 0);
+    if (header === undefined) throw new AppError("decoder", "the encoder's frames cannot be told apart");
+    // ffmpeg goes over to a rate that the format has, which would put every sound at a wrong time.
+    if (header.sampleRate !== this.shape.sampleRate) {
+      throw new AppError("usage", `${this.shape.format} has no sample rate of ${this.shape.sampleRate} Hz`);
     }
+    const samples = this.#frameCount * header.samples - DELAY_SAMPLES[this.shape.format];
+    this.#lastDueMs = this.#startMs + (samples * 1000) / header.sampleRate;
+    this.#frames.push({ bytes, dueMs: this.#lastDueMs });
+    this.#frameCount++;
   }
 }
 

@@ -24,7 +24,7 @@ for (const format of FORMATS) {
       fc.property(fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 8 }), (lengths) => {
         const parser = new FrameParser(format);
         const parts = [...split(streams[format], lengths)].map((piece) => parser.push(piece));
-        const out = concatBytes([...parts, parser.end()].map((frames) => frames.bytes));
+        const out = concatBytes([...parts, parser.end()].flatMap((frames) => frames.list));
         assert.deepEqual(out, streams[format]);
         assert.equal(parser.skippedBytes, 0);
       }),
@@ -42,7 +42,7 @@ for (const format of FORMATS) {
           parser.push(piece),
         );
         const frames = [...parts, parser.end()];
-        const count = frames.reduce((sum, part) => sum + part.count, 0);
+        const count = frames.reduce((sum, part) => sum + part.list.length, 0);
         const clean = countFrames(format, stream);
         // The frame that is torn is lost, and at most the one before and after it.
         assert.ok(count >= clean - 3 && count <= clean + 1, `${count} of ${clean} frames`);
@@ -75,11 +75,11 @@ test("a last frame that is cut off is not passed on", () => {
   const parser = new FrameParser("mp3");
   const bytes = streams.mp3.subarray(0, streams.mp3.length - 10);
   const frames = [parser.push(bytes), parser.end()];
-  const count = frames.reduce((sum, part) => sum + part.count, 0);
+  const count = frames.reduce((sum, part) => sum + part.list.length, 0);
   assert.equal(count, countFrames("mp3", streams.mp3) - 1);
 });
 
 function countFrames(format: FrameFormat, stream: Uint8Array): number {
   const parser = new FrameParser(format);
-  return parser.push(stream).count + parser.end().count;
+  return parser.push(stream).list.length + parser.end().list.length;
 }

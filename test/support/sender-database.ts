@@ -6,6 +6,7 @@ import { samplesToMs, toCrc32 } from "../../src/core/segment.ts";
 import type { NewShowEvent } from "../../src/core/show-event.ts";
 import { createUniqueId, type MetadataText } from "../../src/store/show-metadata.ts";
 import { createShowDatabase } from "../../src/store/sqlite-schema.ts";
+import { cutSegments } from "./cut.ts";
 import { encodeTone } from "./sound.ts";
 
 /** The first sample of the first session, unless told otherwise. */
@@ -38,7 +39,7 @@ async function cutSession(
 ): Promise<{ audioData: Uint8Array; startSample: number; durationSamples: number }[]> {
   if (segments >= ENCODED_SECONDS) throw new RangeError(`${segments} segments are more than were encoded`);
   const cutter = new OpusCutter({ channels: 1, splitIntervalSeconds: SPLIT_SECONDS });
-  return [...cutter.push(await encodeOnce()), ...cutter.end()].slice(0, segments);
+  return cutSegments(cutter, [await encodeOnce()]).slice(0, segments);
 }
 
 /** Makes a sender's database with real audio at known times; returns its path. Without sessions it is an empty show. */

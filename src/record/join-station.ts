@@ -1,0 +1,89 @@
+import type { Clock } from "../core/clock.ts";
+import { findJoin, type Join } from "./find-join.ts";
+import type { OpenStation } from "./open-station.ts";
+import type { Ending, Heard, StationStream } from "./station-stream.ts";
+
+/** What several matches would do for is decided by the time away after this long. */
+const LIKELY_AFTER_MS = 700;
+
+/** A relay may lag behind the one that was heard before; longer than this is no lag but another programme. */
+const OPEN_MS_MAX = 5000;
+
+/** How far a match that the frames alone do not prove may be from the time away. */
+const TOLERANCE_MS = 500;
+
+/** What was heard before the connection was lost. */
+export type Lost = {
+  frames: readonly Uint8Array[];
+  frameMs: number;
+  /** When the last of them came, on the monotonic clock. */
+  lastArrivalMs: number;
+};
+
+/**
+ * What a new connection is to the lost one: `joined`, and what it has to say goes on exactly after the lost frames; or
+ * `apart`, and it begins a session of its own from its first frame; or `ended` before that could be told.
+ */
+export type Joined =
+  | { kind: "joined"; heard: AsyncGenerator<Heard, Ending>; skip: number; isCertain: boolean }
+  | { kind: "apart"; station: OpenStation }
+  | { kind: "ended"; ending: Ending };
+
+/** Reads a new connection until it is clear whether it goes on where the lost one broke off. */
+export async function joinStation(station: OpenStation, lost: Lost, clock: Clock): Promise<Joined> {
+  const { heard } = station.stream;
+  const batches: Heard[] = [];
+  const startMs = clock.monotonicMs();
+  for (;;) {
+    const next = await heard.next();
+    if (next.done === true) return { kind: "ended", ending: next.value };
+    batches.push(next.value);
+    const join = search(batches, lost, clock.monotonicMs());
+    const elapsedMs = clock.monotonicMs() - startMs;
+    const isDecided = join.kind === "certain" || (join.kind === "likely" && elapsedMs >= LIKELY_AFTER_MS);
+    if ("skip" in join && isDecided) {
+      const rest = replay(dropFrames(batches, join.skip), heard);
+      return { kind: "joined", heard: rest, skip: join.skip, isCertain: join.kind === "certain" };
+    }
+    if (join.kind === "none" || elapsedMs >= OPEN_MS_MAX) {
+      const stream: StationStream = {
+        ...station.stream,
+        burstMs: station.stream.burstMs,
+        heard: replay(batches, heard),
+      };
+      return { kind: "apart", station: { ...station, stream } };
+    }
+  }
+}
+
+function search(batches: readonly Heard[], lost: Lost, nowMs: number): Join {
+  return findJoin({
+    held: lost.frames,
+    fresh: batches.flatMap((batch) => batch.frames.list),
+    newFramesExpected: (nowMs - lost.lastArrivalMs) / lost.frameMs,
+    toleranceFrames: TOLERANCE_MS / lost.frameMs,
+  });
+}
+
+function dropFrames(batches: readonly Heard[], count: number): Heard[] {
+  let left = count;
+  return batches.map((batch) => {
+    const { list, durationSeconds } = batch.frames;
+    const kept = list.slice(left);
+    left = Math.max(0, left - list.length);
+    const share = list.length === 0 ? 0 : kept.length / list.length;
+    return { ...batch, frames: { list: kept, durationSeconds: durationSeconds * share } };
+  });
+}
+
+async function* replay(
+  batches: readonly Heard[],
+  rest: AsyncGenerator<Heard, Ending>,
+): AsyncGenerator<Heard, Ending> {
+  try {
+    yield* batches;
+    return yield* rest;
+  } finally {
+    await rest.return({ reason: "stopped", detail: "" });
+  }
+}

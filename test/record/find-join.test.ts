@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+
+import * as fc from "fast-check";
+
+import { FrameParser } from "../../src/audio/frame-parser.ts";
+import { findJoin, type Join } from "../../src/record/find-join.ts";
+import { encodeTone } from "../support/sound.ts";
+
+let frames: readonly Uint8Array[] = [];
+const SILENT = Uint8Array.of(0xff, 0xfb, 0x90, 0);
+
+before(async () => {
+  const parser = new FrameParser("mp3");
+  frames = parser.push(
+    await encodeTone({ startMs: 0, seconds: 30 }, "-c:a libmp3lame -b:a 64k -write_xing 0 -f mp3"),
+  ).list;
+});
+
+function find(held: readonly Uint8Array[], fresh: readonly Uint8Array[], newFramesExpected = 0): Join {
+  return findJoin({ held, fresh, newFramesExpected, toleranceFrames: 20 });
+}
+
+test("a burst that contains the last frames held goes on exactly behind them", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 200, max: 600 }),
+      fc.integer({ min: 0, max: 100 }),
+      fc.integer({ min: 5, max: 150 }),
+      (heldEnd, away, burst) => {
+        const freshStart = Math.max(0, heldEnd + away - burst);
+        const fresh = frames.slice(freshStart, heldEnd + away);
+        const join = find(frames.slice(0, heldEnd), fresh, away);
+        if (freshStart + 4 <= heldEnd)
+          assert.deepEqual(join, { kind: "certain", skip: heldEnd - freshStart });
+        else if (freshStart >= heldEnd && fresh.length > 0) assert.equal(join.kind, "none");
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("a burst that begins before the history is joined as well", () => {
+  const join = find(frames.slice(100, 200), frames.slice(0, 220));
+  assert.deepEqual(join, { kind: "certain", skip: 200 });
+});
+
+test("while the burst has not reached the end of the history, it is open", () => {
+  assert.deepEqual(find(frames.slice(0, 200), frames.slice(150, 180)), { kind: "open" });
+  assert.deepEqual(find(frames.slice(0, 200), []), { kind: "open" });
+});
+
+test("another stream is none", () => {
+  assert.deepEqual(find(frames.slice(0, 200), frames.slice(400, 500)), { kind: "none" });
+});
+
+test("a false frame at the start of a connection does no harm", () => {
+  const fresh = [Uint8Array.of(1, 2, 3), ...frames.slice(150, 260)];
+  assert.deepEqual(find(frames.slice(0, 200), fresh), { kind: "certain", skip: 51 });
+});
+
+test("in silence the time away decides, and is told to be no proof", () => {
+  const held = Array.from({ length: 300 }, () => SILENT);
+  const fresh = Array.from({ length: 120 }, () => SILENT);
+  assert.deepEqual(find(held, fresh, 30), { kind: "likely", skip: 90 });
+});
+
+test("silence that ends inside the burst is placed by the time away, not by the longest overlap", () => {
+  const silence = Array.from({ length: 100 }, () => SILENT);
+  const held = [...frames.slice(0, 50), ...silence];
+  const fresh = [...silence.slice(0, 60), ...frames.slice(50, 90)];
+  assert.equal(find(held, fresh, 40).kind, "likely");
+});
+
+test("a damaged frame inside the overlap is no match", () => {
+  const fresh = frames.slice(150, 260).map((frame, index) => (index === 20 ? Uint8Array.of(0) : frame));
+  assert.equal(find(frames.slice(0, 200), fresh).kind, "none");
+});
