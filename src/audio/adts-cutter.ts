@@ -2,7 +2,7 @@ import type { ShowFormat } from "../core/show.ts";
 import { parseAdtsHeader } from "./adts-header.ts";
 import type { Cutter, CutPiece } from "./cutter.ts";
 import { FrameParser } from "./frame-parser.ts";
-import type { Frames } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import { PieceBuilder } from "./piece-builder.ts";
 
 /** Cuts ADTS AAC between frames. */
@@ -22,10 +22,10 @@ export class AdtsCutter implements Cutter {
     return [...this.#add(this.#parser.end()), ...this.#builder.take()];
   }
 
-  #add(frames: Frames): CutPiece[] {
+  #add(frames: readonly Frame[]): CutPiece[] {
     const cut: CutPiece[] = [];
-    for (const frame of frames.list) {
-      this.#builder.add(frame, parseAdtsHeader(frame, 0)?.samples ?? 0);
+    for (const { bytes } of frames) {
+      this.#builder.add(bytes, parseAdtsHeader(bytes, 0)?.samples ?? 0);
       if (this.#builder.isFull) cut.push(...this.#builder.take());
     }
     return cut;

@@ -1,6 +1,6 @@
 import { ByteQueue } from "../core/byte-queue.ts";
 import { ADTS_HEADER_BYTES, parseAdtsHeader } from "./adts-header.ts";
-import type { FrameFormat, FrameHeader, Frames, ParseFrameHeader } from "./frame.ts";
+import type { Frame, FrameFormat, FrameHeader, ParseFrameHeader } from "./frame.ts";
 import { MPEG_HEADER_BYTES, parseMpegHeader } from "./mpeg-header.ts";
 
 type Syntax = { parse: ParseFrameHeader; headerBytes: number };
@@ -39,21 +39,20 @@ export class FrameParser {
   }
 
   /** Takes bytes in and returns the frames that they complete, perhaps none. */
-  push(chunk: Uint8Array): Frames {
+  push(chunk: Uint8Array): Frame[] {
     this.#queue.push(chunk);
     return this.#take(false);
   }
 
   /** Returns the last frame when it is whole. */
-  end(): Frames {
+  end(): Frame[] {
     return this.#take(true);
   }
 
-  #take(isEnd: boolean): Frames {
+  #take(isEnd: boolean): Frame[] {
     const { parse, headerBytes } = this.#syntax;
     const bytes = this.#queue.peek();
-    const taken: Uint8Array[] = [];
-    let durationSeconds = 0;
+    const taken: Frame[] = [];
     let offset = 0;
     while (offset + headerBytes <= bytes.length) {
       const header = parse(bytes, offset);
@@ -64,13 +63,15 @@ export class FrameParser {
         this.#skippedBytes++;
         continue;
       }
-      taken.push(bytes.subarray(offset, end));
-      durationSeconds += header.samples / header.sampleRate;
+      taken.push({
+        bytes: bytes.subarray(offset, end),
+        durationSeconds: header.samples / header.sampleRate,
+      });
       this.#last = header;
       offset = end;
     }
     this.#queue.consume(offset);
-    return { list: taken, durationSeconds };
+    return taken;
   }
 
   #isFollowed(bytes: Uint8Array, end: number, header: FrameHeader, isEnd: boolean): boolean {

@@ -13,9 +13,14 @@ export type FrameHeader = {
 /** Reads the header at `offset`, or returns `undefined` when there is none. */
 export type ParseFrameHeader = (bytes: Uint8Array, offset: number) => FrameHeader | undefined;
 
-/** A run of whole frames that arrived together. */
-export type Frames = {
-  list: readonly Uint8Array[];
-  /** Play time of all frames in it, in seconds. */
+/** The smallest part of a station's stream that a decoder takes, whole. */
+export type Frame = {
+  bytes: Uint8Array;
+  /** Its play time. */
   durationSeconds: number;
 };
+
+/** The play time of frames. */
+export function toSeconds(frames: readonly Frame[]): number {
+  return frames.reduce((sum, frame) => sum + frame.durationSeconds, 0);
+}

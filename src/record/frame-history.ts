@@ -1,21 +1,75 @@
+import type { Frame } from "../audio/frame.ts";
+
 /** Icecast's usual burst is 64 KiB; a history of this size holds the largest that is in use, several times over. */
 const HISTORY_BYTES_MAX = 1024 * 1024;
 
-/** The newest frames of a station that were heard, so that a new connection can be joined to them. */
+/**
+ * The newest frames of a recording, numbered from its first one, so that a new connection can be joined to them and a new
+ * decoder fed with them again.
+ */
 export class FrameHistory {
-  #frames: Uint8Array[] = [];
+  #frames: Frame[] = [];
+  #firstNumber = 0;
+  #firstSeconds: number;
+  #endSeconds: number;
   #bytes = 0;
 
+  /** `startSeconds` is where the first frame begins in the sound of the recording. */
+  constructor(startSeconds = 0) {
+    this.#firstSeconds = startSeconds;
+    this.#endSeconds = startSeconds;
+  }
+
   /** Oldest first. */
-  get frames(): readonly Uint8Array[] {
+  get frames(): readonly Frame[] {
     return this.#frames;
   }
 
-  add(frames: readonly Uint8Array[]): void {
-    this.#frames.push(...frames);
-    for (const frame of frames) this.#bytes += frame.length;
+  /** The number that the next frame will have. */
+  get endNumber(): number {
+    return this.#firstNumber + this.#frames.length;
+  }
+
+  /** Where the newest frame ends in the sound of the recording. */
+  get endSeconds(): number {
+    return this.#endSeconds;
+  }
+
+  add(frames: readonly Frame[]): void {
+    for (const frame of frames) {
+      this.#frames.push(frame);
+      this.#bytes += frame.bytes.length;
+      this.#endSeconds += frame.durationSeconds;
+    }
     let surplus = 0;
-    while (this.#bytes > HISTORY_BYTES_MAX) this.#bytes -= this.#frames[surplus++]?.length ?? 0;
-    if (surplus > 0) this.#frames.splice(0, surplus);
+    while (this.#bytes > HISTORY_BYTES_MAX) {
+      const frame = this.#frames[surplus++];
+      this.#bytes -= frame?.bytes.length ?? 0;
+      this.#firstSeconds += frame?.durationSeconds ?? 0;
+    }
+    this.#frames.splice(0, surplus);
+    this.#firstNumber += surplus;
+  }
+
+  /** The frames from `number` on, as far as they are still there. */
+  since(number: number): readonly Frame[] {
+    return this.#frames.slice(Math.max(0, number - this.#firstNumber));
+  }
+
+  /**
+   * The last place that is followed by `preRollFrames` whole frames before `seconds`; `undefined` when so old frames are
+   * no longer there, or never were.
+   */
+  findPreRoll(seconds: number, preRollFrames: number): { number: number; seconds: number } | undefined {
+    const starts: number[] = [];
+    let start = this.#firstSeconds;
+    for (const frame of this.#frames) {
+      if (start + frame.durationSeconds > seconds) break;
+      starts.push(start);
+      start += frame.durationSeconds;
+    }
+    const index = starts.length - preRollFrames;
+    const found = starts[index];
+    return found === undefined ? undefined : { number: this.#firstNumber + index, seconds: found };
   }
 }

@@ -1,6 +1,5 @@
 import type { Clock } from "../core/clock.ts";
 import { findJoin, type Join } from "./find-join.ts";
-import type { OpenStation } from "./open-station.ts";
 import type { Ending, Heard, StationStream } from "./station-stream.ts";
 
 /** What several matches would do for is decided by the time away after this long. */
@@ -21,37 +20,32 @@ export type Lost = {
 };
 
 /**
- * What a new connection is to the lost one: `joined`, and what it has to say goes on exactly after the lost frames; or
- * `apart`, and it begins a session of its own from its first frame; or `ended` before that could be told.
+ * What a new connection is to the lost one: `joined`, and its next frames go on exactly after the lost ones; or `apart`,
+ * and it begins a session of its own from its first frame; or `ended` before that could be told.
  */
 export type Joined =
-  | { kind: "joined"; heard: AsyncGenerator<Heard, Ending>; skip: number; isCertain: boolean }
-  | { kind: "apart"; station: OpenStation }
+  | { kind: "joined"; skip: number; isCertain: boolean }
+  | { kind: "apart" }
   | { kind: "ended"; ending: Ending };
 
 /** Reads a new connection until it is clear whether it goes on where the lost one broke off. */
-export async function joinStation(station: OpenStation, lost: Lost, clock: Clock): Promise<Joined> {
-  const { heard } = station.stream;
+export async function joinStation(stream: StationStream, lost: Lost, clock: Clock): Promise<Joined> {
   const batches: Heard[] = [];
   const startMs = clock.monotonicMs();
   for (;;) {
-    const next = await heard.next();
-    if (next.done === true) return { kind: "ended", ending: next.value };
-    batches.push(next.value);
+    const next = await stream.next();
+    if (next.kind !== "heard") return { kind: "ended", ending: next.ending };
+    batches.push(next.heard);
     const join = search(batches, lost, clock.monotonicMs());
     const elapsedMs = clock.monotonicMs() - startMs;
     const isDecided = join.kind === "certain" || (join.kind === "likely" && elapsedMs >= LIKELY_AFTER_MS);
     if ("skip" in join && isDecided) {
-      const rest = replay(dropFrames(batches, join.skip), heard);
-      return { kind: "joined", heard: rest, skip: join.skip, isCertain: join.kind === "certain" };
+      stream.unread(dropFrames(batches, join.skip));
+      return { kind: "joined", skip: join.skip, isCertain: join.kind === "certain" };
     }
     if (join.kind === "none" || elapsedMs >= OPEN_MS_MAX) {
-      const stream: StationStream = {
-        ...station.stream,
-        burstMs: station.stream.burstMs,
-        heard: replay(batches, heard),
-      };
-      return { kind: "apart", station: { ...station, stream } };
+      stream.unread(batches);
+      return { kind: "apart" };
     }
   }
 }
@@ -59,7 +53,7 @@ export async function joinStation(station: OpenStation, lost: Lost, clock: Clock
 function search(batches: readonly Heard[], lost: Lost, nowMs: number): Join {
   return findJoin({
     held: lost.frames,
-    fresh: batches.flatMap((batch) => batch.frames.list),
+    fresh: batches.flatMap((batch) => batch.frames.map((frame) => frame.bytes)),
     newFramesExpected: (nowMs - lost.lastArrivalMs) / lost.frameMs,
     toleranceFrames: TOLERANCE_MS / lost.frameMs,
   });
@@ -68,22 +62,8 @@ function search(batches: readonly Heard[], lost: Lost, nowMs: number): Join {
 function dropFrames(batches: readonly Heard[], count: number): Heard[] {
   let left = count;
   return batches.map((batch) => {
-    const { list, durationSeconds } = batch.frames;
-    const kept = list.slice(left);
-    left = Math.max(0, left - list.length);
-    const share = list.length === 0 ? 0 : kept.length / list.length;
-    return { ...batch, frames: { list: kept, durationSeconds: durationSeconds * share } };
+    const frames = batch.frames.slice(left);
+    left = Math.max(0, left - batch.frames.length);
+    return { ...batch, frames };
   });
-}
-
-async function* replay(
-  batches: readonly Heard[],
-  rest: AsyncGenerator<Heard, Ending>,
-): AsyncGenerator<Heard, Ending> {
-  try {
-    yield* batches;
-    return yield* rest;
-  } finally {
-    await rest.return({ reason: "stopped", detail: "" });
-  }
 }

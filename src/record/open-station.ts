@@ -3,11 +3,10 @@ import type { Clock } from "../core/clock.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
 import { AirClock, toClockErrorMs } from "./air-clock.ts";
 import { openStationStream, type StationStream } from "./station-stream.ts";
-import type { StreamConnection, StreamSource } from "./stream-source.ts";
+import type { StreamSource } from "./stream-source.ts";
 
-/** A station that is being heard. Whoever opened it closes its connection. */
+/** A station that is being heard. Whoever opened it closes its stream. */
 export type OpenStation = {
-  connection: StreamConnection;
   stream: StationStream;
   /** When its first sound left the server. */
   air: AirClock;
@@ -35,7 +34,7 @@ export async function openStation(setting: StationSetting, signal: AbortSignal):
     if (errorMs !== 0) {
       events.push({ timestampMs: wallMs, kind: "clock-difference", data: { error_ms: errorMs } });
     }
-    return { connection, stream, air, events };
+    return { stream, air, events };
   } catch (error) {
     connection.close();
     throw error;

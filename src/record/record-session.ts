@@ -4,6 +4,7 @@ import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
 import type { GapReason } from "../core/show-event.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
+import { FrameHistory } from "./frame-history.ts";
 import type { GapLedger } from "./gap-ledger.ts";
 import { Session } from "./session.ts";
 import { type OpenStation, openStation } from "./open-station.ts";
@@ -29,6 +30,7 @@ export type SessionSetting = {
   encode: Encode;
   writer: ShowWriter;
   clock: Clock;
+  random: () => number;
   gaps: GapLedger;
   onArrival: (arrivalMs: number) => void;
   onLost: (ending: Ending) => void;
@@ -60,14 +62,14 @@ export async function recordSession(
     setting.writer.finishUnfinished();
     station ??= await openStation(setting, signal);
   } catch (error) {
-    station?.connection.close();
+    station?.stream.close();
     return { ending: toEnding(error, signal), heardSeconds: 0, endMs: undefined, next: undefined };
   }
   const { format } = setting.show;
   const session = new Session({ ...setting, format, air: station.air }, station.events);
   const unbroken = toUnbrokenStream(
     station,
-    { clock: setting.clock, onLost: setting.onLost, reopen: (signal) => openStation(setting, signal) },
+    { ...setting, history: new FrameHistory(), reopen: (signal) => openStation(setting, signal) },
     signal,
   );
   using patience = new Patience(setting.clock, signal);
@@ -77,7 +79,7 @@ export async function recordSession(
     const { heardSeconds, endMs, unbrokenEnd } = session;
     return { heardSeconds, endMs, ...unbrokenEnd };
   } catch (error) {
-    session.unbrokenEnd.next?.connection.close();
+    session.unbrokenEnd.next?.stream.close();
     const { heardSeconds, endMs } = session;
     return { heardSeconds, endMs, ending: toEnding(error, signal), next: undefined };
   }

@@ -1,5 +1,6 @@
 import { createCutter } from "../audio/create-cutter.ts";
 import { ENCODER_DELAY_SAMPLES } from "../audio/encoder.ts";
+import { toSeconds } from "../audio/frame.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import { samplesToMs } from "../core/segment.ts";
 import type { Clock } from "../core/clock.ts";
@@ -80,7 +81,7 @@ export class Session {
           return;
         }
         this.#note(next.value);
-        if (next.value.frames.list.length > 0) yield concatBytes(next.value.frames.list);
+        if (next.value.frames.length > 0) yield concatBytes(next.value.frames.map((frame) => frame.bytes));
       }
     } finally {
       await stream.return(this.#end);
@@ -106,10 +107,10 @@ export class Session {
       this.#title = title;
     }
     if (stitch !== undefined) this.#mark("stitch", toStitchData(stitch));
-    if (frames.list.length === 0) return;
-    this.#heardSeconds += frames.durationSeconds;
-    const lastFrameSeconds = frames.durationSeconds / frames.list.length;
-    this.#parts.air.observe(arrivalMs, this.#heardSeconds - lastFrameSeconds);
+    const last = frames.at(-1);
+    if (last === undefined) return;
+    this.#heardSeconds += toSeconds(frames);
+    this.#parts.air.observe(arrivalMs, this.#heardSeconds - last.durationSeconds);
   }
 
   #takeEvents(isFirst: boolean): NewShowEvent[] {

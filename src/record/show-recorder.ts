@@ -42,6 +42,8 @@ export type RecorderParts = {
   source: StreamSource;
   encode: Encode;
   clock: Clock;
+  /** From 0 to below 1; spreads attempts to connect. */
+  random: () => number;
   log: Log;
   report: (health: ShowHealth) => void;
 };
@@ -137,14 +139,14 @@ export class ShowRecorder {
         log.warn(`${toText(result.ending)}; connected again, but not where it broke off`);
         continue;
       }
-      opened?.connection.close();
+      opened?.stream.close();
       opened = undefined;
-      const delayMs = toBackoffMs(RECONNECT, Math.max(0, failures - 1));
+      const delayMs = toBackoffMs(RECONNECT, Math.max(0, failures - 1), this.#parts.random);
       this.#report(result.ending.reason === "disk-full" ? "disk-full" : "reconnecting");
       log.warn(`${toText(result.ending)}; next attempt in ${(delayMs / 1000).toFixed(1)} s`);
       await clock.sleep(delayMs, signal);
     }
-    opened?.connection.close();
+    opened?.stream.close();
   }
 
   #openGap({ ending, endMs }: SessionResult): void {

@@ -1,12 +1,12 @@
 import { detectFormat, DETECT_BYTES } from "../audio/detect-format.ts";
 import { FrameParser } from "../audio/frame-parser.ts";
-import type { FrameFormat, Frames } from "../audio/frame.ts";
+import { type Frame, type FrameFormat, toSeconds } from "../audio/frame.ts";
 import { AppError, toReason } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { GapReason } from "../core/show-event.ts";
 import { IcyDemuxer } from "./icy-demuxer.ts";
-import { StallWatchdog } from "./stall-watchdog.ts";
+import { StallWatch } from "./stall-watch.ts";
 import type { StreamConnection } from "./stream-source.ts";
 
 /** Why a connection or a session is over. */
@@ -14,8 +14,8 @@ export type Ending = { reason: GapReason; detail: string };
 
 /** What came with one read of the network. */
 export type Heard = {
-  frames: Frames;
-  titles: string[];
+  frames: readonly Frame[];
+  titles: readonly string[];
   /** On the monotonic clock. */
   arrivalMs: number;
   /** Set where these frames come from a new connection and go on exactly after the ones before. */
@@ -25,91 +25,125 @@ export type Heard = {
 /** How a new connection was joined to a lost one. */
 export type Stitch = { reason: GapReason; awayMs: number; overlapFrames: number; isCertain: boolean };
 
-/** A connection whose format is known. */
-export type StationStream = {
-  format: FrameFormat;
-  /** Whole frames until the connection ends, stalls or is aborted; how it ended is what the generator returns. */
-  heard: AsyncGenerator<Heard, Ending>;
-  /** How far the sound is ahead of the time since the first arrival, at most so far: the burst. */
-  readonly burstMs: number;
-};
+/** What a connection has to say; after `stalled` it may speak again, after `ended` it does not. */
+export type Next = { kind: "heard"; heard: Heard } | { kind: "stalled" | "ended"; ending: Ending };
 
-type Chunk = { audio: Uint8Array; titles: string[]; arrivalMs: number };
+type Chunk = { audio: Uint8Array; titles: readonly string[]; arrivalMs: number };
 
 /**
- * Reads a connection as far as its format can be told. Throws `network` when it ends before, and `unsupported` when it is no
- * format that is known. `signal` is the one that the connection was opened with.
+ * Reads a connection as far as its format can be told. Throws `network` when it ends or falls silent before, and `unsupported`
+ * when it is no format that is known. `signal` is the one that the connection was opened with.
  */
 export async function openStationStream(
   connection: StreamConnection,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<StationStream> {
-  const watchdog = new StallWatchdog(connection, clock);
-  const chunks = readChunks(connection, watchdog, { clock, signal });
-  const held: Chunk[] = [];
-  for (let bytes = 0; bytes < DETECT_BYTES;) {
-    const next = await chunks.next();
-    if (next.done === true) throw new AppError("network", next.value.detail);
-    held.push(next.value);
-    bytes += next.value.audio.length;
-    const format = detectFormat(concatBytes(held.map((chunk) => chunk.audio)));
-    if (format !== undefined) return new FrameStream(format, withHeld(held, chunks), watchdog);
-  }
-  await chunks.return({ reason: "unsupported-format", detail: "" });
-  throw new AppError("unsupported", "the station sends neither MP3 nor ADTS AAC");
-}
-
-/** What was read to tell the format, and then the rest. */
-async function* withHeld(
-  held: readonly Chunk[],
-  rest: AsyncGenerator<Chunk, Ending>,
-): AsyncGenerator<Chunk, Ending> {
+  const chunks = readChunks(connection, clock, signal);
+  const stream = new StationStream({ connection, chunks, watch: new StallWatch(clock) });
   try {
-    yield* held;
-    return yield* rest;
-  } finally {
-    await rest.return({ reason: "stopped", detail: "" });
+    await stream.detectFormat();
+    return stream;
+  } catch (error) {
+    stream.close();
+    throw error;
   }
 }
 
-/** Cuts chunks into frames, and measures the burst on the way. */
-class FrameStream implements StationStream {
-  readonly format: FrameFormat;
-  readonly heard: AsyncGenerator<Heard, Ending>;
-  readonly #watchdog: StallWatchdog;
+/** A connection whose format is known, as whole frames. Whoever opened it closes it. */
+export class StationStream {
+  readonly #connection: StreamConnection;
+  readonly #chunks: AsyncGenerator<Chunk, Ending>;
+  readonly #watch: StallWatch;
+  /** What was read to tell the format. */
+  #held: Chunk[] = [];
+  #parser: FrameParser | undefined;
+  #format: FrameFormat = "mp3";
+  #unread: Heard[] = [];
+  /** A read that goes on over a stall. */
+  #pending: Promise<IteratorResult<Chunk, Ending>> | undefined;
+  #ending: Ending | undefined;
   #firstArrivalMs: number | undefined;
   #heardMs = 0;
   #burstMs = 0;
 
-  constructor(format: FrameFormat, chunks: AsyncGenerator<Chunk, Ending>, watchdog: StallWatchdog) {
-    this.format = format;
-    this.#watchdog = watchdog;
-    this.heard = this.#hear(chunks);
+  constructor(parts: {
+    connection: StreamConnection;
+    chunks: AsyncGenerator<Chunk, Ending>;
+    watch: StallWatch;
+  }) {
+    this.#connection = parts.connection;
+    this.#chunks = parts.chunks;
+    this.#watch = parts.watch;
   }
 
+  get format(): FrameFormat {
+    return this.#format;
+  }
+
+  /** How far the sound was ahead of the time since the first arrival, at most so far: the burst. */
   get burstMs(): number {
     return this.#burstMs;
   }
 
-  async *#hear(chunks: AsyncGenerator<Chunk, Ending>): AsyncGenerator<Heard, Ending> {
-    const parser = new FrameParser(this.format);
-    let arrivalMs = 0;
-    try {
-      for (;;) {
-        const next = await chunks.next();
-        if (next.done === true) {
-          yield { frames: parser.end(), titles: [], arrivalMs };
-          return next.value;
-        }
-        ({ arrivalMs } = next.value);
-        const frames = parser.push(next.value.audio);
-        this.#measureBurst(frames.durationSeconds * 1000, arrivalMs);
-        yield { frames, titles: next.value.titles, arrivalMs };
-      }
-    } finally {
-      await chunks.return({ reason: "stopped", detail: "" });
+  /** Has to be called first, and once. */
+  async detectFormat(): Promise<void> {
+    for (let bytes = 0; bytes < DETECT_BYTES;) {
+      const next = await this.#read();
+      if (next === "stalled") throw new AppError("network", this.#toStall().detail);
+      if (next.done === true) throw new AppError("network", next.value.detail);
+      this.#held.push(next.value);
+      bytes += next.value.audio.length;
+      const format = detectFormat(concatBytes(this.#held.map((chunk) => chunk.audio)));
+      if (format === undefined) continue;
+      this.#format = format;
+      this.#parser = new FrameParser(format);
+      return;
     }
+    throw new AppError("unsupported", "the station sends neither MP3 nor ADTS AAC");
+  }
+
+  /** The next frames that come, or that none come any more. */
+  async next(): Promise<Next> {
+    const unread = this.#unread.shift();
+    if (unread !== undefined) return { kind: "heard", heard: unread };
+    const held = this.#held.shift();
+    if (held !== undefined) return { kind: "heard", heard: this.#hear(held) };
+    if (this.#ending !== undefined) return { kind: "ended", ending: this.#ending };
+    const next = await this.#read();
+    if (next === "stalled") return { kind: "stalled", ending: this.#toStall() };
+    if (next.done !== true) return { kind: "heard", heard: this.#hear(next.value) };
+    this.#ending = next.value;
+    const frames = this.#parser?.end() ?? [];
+    return { kind: "heard", heard: { frames, titles: [], arrivalMs: this.#lastArrivalMs } };
+  }
+
+  /** Has `next` answer with these first. */
+  unread(heard: readonly Heard[]): void {
+    this.#unread.unshift(...heard);
+  }
+
+  /** Ends the connection; may be called more than once. */
+  close(): void {
+    this.#watch[Symbol.dispose]();
+    this.#connection.close();
+    void this.#chunks.return({ reason: "stopped", detail: "" });
+  }
+
+  #lastArrivalMs = 0;
+
+  async #read(): Promise<IteratorResult<Chunk, Ending> | "stalled"> {
+    this.#pending ??= this.#chunks.next();
+    const result = await this.#watch.wait(this.#pending);
+    if (result !== "stalled") this.#pending = undefined;
+    return result;
+  }
+
+  #hear({ audio, titles, arrivalMs }: Chunk): Heard {
+    const frames = this.#parser?.push(audio) ?? [];
+    this.#lastArrivalMs = arrivalMs;
+    this.#measureBurst(toSeconds(frames) * 1000, arrivalMs);
+    return { frames, titles, arrivalMs };
   }
 
   #measureBurst(durationMs: number, arrivalMs: number): void {
@@ -118,32 +152,32 @@ class FrameStream implements StationStream {
     const aheadMs = this.#heardMs - (arrivalMs - this.#firstArrivalMs);
     if (aheadMs <= this.#burstMs) return;
     this.#burstMs = aheadMs;
-    this.#watchdog.setBurst(aheadMs);
+    this.#watch.setBurst(aheadMs);
+  }
+
+  #toStall(): Ending {
+    return { reason: "stalled", detail: `no byte for ${(this.#watch.stallMs / 1000).toFixed(1)} s` };
   }
 }
 
 /** The bytes of a connection, until it is over for whatever reason: that is told, never thrown. */
 async function* readChunks(
   connection: StreamConnection,
-  watchdog: StallWatchdog,
-  { clock, signal }: { clock: Clock; signal: AbortSignal },
+  clock: Clock,
+  signal: AbortSignal,
 ): AsyncGenerator<Chunk, Ending> {
   const icy =
     connection.icyMetaInterval === undefined ? undefined : new IcyDemuxer(connection.icyMetaInterval);
   try {
     for await (const bytes of connection.body) {
-      watchdog.pause();
       const arrivalMs = clock.monotonicMs();
       yield { ...(icy?.push(bytes) ?? { audio: bytes, titles: [] }), arrivalMs };
-      watchdog.resume();
     }
-    if (!watchdog.hasBitten) return { reason: "disconnected", detail: "the station closed the connection" };
+    return { reason: "disconnected", detail: "the station closed the connection" };
   } catch (error) {
     if (signal.aborted) return { reason: "stopped", detail: "" };
-    if (!watchdog.hasBitten) return { reason: "disconnected", detail: toReason(error) };
+    return { reason: "disconnected", detail: toReason(error) };
   } finally {
-    watchdog[Symbol.dispose]();
     connection.close();
   }
-  return { reason: "stalled", detail: `no byte for ${(watchdog.stallMs / 1000).toFixed(1)} s` };
 }

@@ -39,6 +39,7 @@ async function superviseShow(show: ShowConfig, parts: SupervisorParts, signal: A
         show,
         writer,
         clock,
+        random: Math.random,
         log,
         source: httpSource,
         encode: encodeWithFfmpeg,

@@ -1,30 +1,21 @@
-import type { Clock } from "../core/clock.ts";
-import { AppError } from "../core/app-error.ts";
-import { FrameHistory } from "./frame-history.ts";
-import { type Joined, joinStation } from "./join-station.ts";
+import { type Back, comeBack, type ComeBackParts, type Search } from "./come-back.ts";
+import type { FrameHistory } from "./frame-history.ts";
 import type { OpenStation } from "./open-station.ts";
-import type { Ending, Heard, Stitch } from "./station-stream.ts";
+import type { Ending, Heard, Next, StationStream, Stitch } from "./station-stream.ts";
 
-/** The first attempt to come back follows at once, but not from all recorders of a dead server together. */
-const FIRST_ATTEMPT_MS_MAX = 100;
+/** A server that was paused as a whole goes on with the old connection, and has kept what was not sent. */
+const SILENT_MS_MAX = 30_000;
 
-const ATTEMPT_EVERY_MS = 500;
-
-/** Also the last attempt gets as long as a slow line needs to connect. */
-const ATTEMPT_MS_MIN = 1000;
-
-/** However little or much a server seems to send on connect, attempts to join go on at least and at most for this long. */
-const BURST_MS_MIN = 2000;
-const BURST_MS_MAX = 30_000;
+/** Between attempts to connect to a server that does not answer. */
+const SILENT_RETRY_MS = 1000;
 
 /** How a stream was over for good, and the connection that could not be joined to it, if there is one. */
 export type UnbrokenEnd = { ending: Ending; next: OpenStation | undefined };
 
-export type UnbrokenParts = {
-  clock: Clock;
-  /** Connects once more; throws when that fails. */
-  reopen: (signal: AbortSignal) => Promise<OpenStation>;
-  /** Told when a connection is lost, before the attempts to come back. */
+export type UnbrokenParts = ComeBackParts & {
+  /** All that was heard is added to it, before it is passed on. */
+  history: FrameHistory;
+  /** Told when a connection is lost or silent, before the attempts to come back. */
   onLost: (ending: Ending) => void;
 };
 
@@ -37,104 +28,91 @@ export async function* toUnbrokenStream(
   parts: UnbrokenParts,
   signal: AbortSignal,
 ): AsyncGenerator<Heard, UnbrokenEnd> {
-  const history = new FrameHistory();
-  let { heard } = first.stream;
-  let { burstMs } = first.stream;
+  const { clock, history } = parts;
   let station = first;
+  let burstMs = 0;
   let frameMs = 0;
-  let lastArrivalMs = parts.clock.monotonicMs();
+  let lastArrivalMs = clock.monotonicMs();
   try {
     for (;;) {
-      const next = await heard.next();
-      if (next.done !== true) {
-        const { frames, arrivalMs } = next.value;
-        history.add(frames.list);
-        if (frames.list.length > 0) frameMs = (frames.durationSeconds * 1000) / frames.list.length;
+      const next = await station.stream.next();
+      if (next.kind === "heard") {
+        const { frames, arrivalMs } = next.heard;
+        history.add(frames);
+        frameMs = (frames.at(-1)?.durationSeconds ?? 0) * 1000 || frameMs;
         lastArrivalMs = arrivalMs;
-        yield next.value;
+        yield next.heard;
         continue;
       }
-      const ending = next.value;
-      station.connection.close();
+      const { ending } = next;
       if (signal.aborted || frameMs === 0) return { ending, next: undefined };
       parts.onLost(ending);
       burstMs = Math.max(burstMs, station.stream.burstMs);
-      const lost = { frames: history.frames, frameMs, lastArrivalMs };
-      const back = await comeBack(parts, { lost, burstMs, format: station.stream.format }, signal);
+      const frames = history.frames.map((frame) => frame.bytes);
+      const search = { lost: { frames, frameMs, lastArrivalMs }, burstMs, format: station.stream.format };
+      const back =
+        next.kind === "stalled"
+          ? await replaceSilent(station.stream, { parts, search }, signal)
+          : await comeBack(parts, search, signal);
+      if (back === "spoke") continue;
       if (back?.kind !== "joined") return { ending, next: back?.station };
-      ({ station, heard } = back);
-      yield toStitchMark(ending, back, { clock: parts.clock, lastArrivalMs });
+      station.stream.close();
+      ({ station } = back);
+      yield toStitchMark(ending, back, { nowMs: clock.monotonicMs(), lastArrivalMs });
     }
   } finally {
-    await heard.return({ reason: "stopped", detail: "" });
-    station.connection.close();
+    station.stream.close();
   }
 }
 
-type Search = { lost: Parameters<typeof joinStation>[1]; burstMs: number; format: string };
-type Back =
-  | (Extract<Joined, { kind: "joined" }> & { station: OpenStation })
-  | Extract<Joined, { kind: "apart" }>;
-
-/** Tries to connect for as long as a burst can reach back; `undefined` when no connection came of it. */
-async function comeBack(
-  parts: UnbrokenParts,
-  search: Search,
+/**
+ * Looks for another connection while a silent one is still open. The silent one may speak again first: then it goes on, and
+ * the other is given up.
+ */
+async function replaceSilent(
+  silent: StationStream,
+  { parts, search }: { parts: ComeBackParts; search: Search },
   signal: AbortSignal,
-): Promise<Back | undefined> {
-  const { clock } = parts;
-  const reachMs = Math.min(BURST_MS_MAX, Math.max(BURST_MS_MIN, search.burstMs));
-  const endMs = search.lost.lastArrivalMs + reachMs;
-  let nextAttemptMs = clock.monotonicMs() + Math.random() * FIRST_ATTEMPT_MS_MAX;
-  do {
-    await clock.sleep(Math.max(0, nextAttemptMs - clock.monotonicMs()), signal);
-    if (signal.aborted) return undefined;
-    nextAttemptMs = clock.monotonicMs() + ATTEMPT_EVERY_MS;
-    const station = await tryOpen(parts, Math.max(ATTEMPT_MS_MIN, endMs - clock.monotonicMs()), signal);
-    if (station === undefined) continue;
-    if (station.stream.format !== search.format) return { kind: "apart", station };
-    const joined = await joinStation(station, search.lost, clock);
-    if (joined.kind === "apart") return joined;
-    if (joined.kind === "joined") return { ...joined, station };
-    station.connection.close();
-  } while (clock.monotonicMs() < endMs);
-  return undefined;
+): Promise<Back | "spoke" | undefined> {
+  const spoke = new AbortController();
+  let isDecided = false;
+  const listen = async (): Promise<void> => {
+    const next = await untilItSpeaks(silent);
+    if (isDecided) return;
+    if (next.kind === "heard") silent.unread([next.heard]);
+    spoke.abort();
+  };
+  void listen();
+  const either = AbortSignal.any([signal, spoke.signal]);
+  const giveUpMs = parts.clock.monotonicMs() + SILENT_MS_MAX;
+  let back = await comeBack(parts, search, either);
+  while (back === undefined && !either.aborted && parts.clock.monotonicMs() < giveUpMs) {
+    await parts.clock.sleep(SILENT_RETRY_MS * (1 + parts.random()), either);
+    back = await comeBack(parts, search, either);
+  }
+  isDecided = true;
+  if (!spoke.signal.aborted) return back;
+  back?.station.stream.close();
+  return "spoke";
 }
 
-/** A failed attempt is followed by the next; the reason why the connection was lost is the one that is told. */
-async function tryOpen(
-  parts: UnbrokenParts,
-  withinMs: number,
-  signal: AbortSignal,
-): Promise<OpenStation | undefined> {
-  const isOpen = new AbortController();
-  const late = new AbortController();
-  const giveUp = async (): Promise<void> => {
-    await parts.clock.sleep(withinMs, isOpen.signal);
-    if (!isOpen.signal.aborted) late.abort();
-  };
-  void giveUp();
-  try {
-    return await parts.reopen(AbortSignal.any([signal, late.signal]));
-  } catch (error) {
-    if (signal.aborted || error instanceof AppError) return undefined;
-    throw error;
-  } finally {
-    isOpen.abort();
+async function untilItSpeaks(silent: StationStream): Promise<Next> {
+  for (;;) {
+    const next = await silent.next();
+    if (next.kind !== "stalled") return next;
   }
 }
 
 function toStitchMark(
   ending: Ending,
   joined: { skip: number; isCertain: boolean },
-  time: { clock: Clock; lastArrivalMs: number },
+  time: { nowMs: number; lastArrivalMs: number },
 ): Heard {
-  const arrivalMs = time.clock.monotonicMs();
   const stitch: Stitch = {
     reason: ending.reason,
-    awayMs: arrivalMs - time.lastArrivalMs,
+    awayMs: time.nowMs - time.lastArrivalMs,
     overlapFrames: joined.skip,
     isCertain: joined.isCertain,
   };
-  return { frames: { list: [], durationSeconds: 0 }, titles: [], arrivalMs, stitch };
+  return { frames: [], titles: [], arrivalMs: time.nowMs, stitch };
 }

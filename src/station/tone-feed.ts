@@ -95,7 +95,7 @@ export class ToneFeed {
     const parser = new FrameParser(this.shape.format);
     try {
       for await (const chunk of runFfmpeg(toEncoderArgs(this.shape), this.#render(), this.#stop.signal)) {
-        for (const frame of parser.push(chunk).list) this.#enqueue(frame);
+        for (const { bytes } of parser.push(chunk)) this.#enqueue(bytes);
       }
     } catch (error) {
       // Thrown to nobody here; whoever takes frames sees it.

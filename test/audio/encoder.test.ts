@@ -27,7 +27,7 @@ async function keep(
   format: Omit<ShowFormat, "splitIntervalSeconds">,
 ): Promise<Uint8Array> {
   const parser = new FrameParser("mp3");
-  const frames = [parser.push(station), parser.end()].flatMap((part) => part.list);
+  const frames = [parser.push(station), parser.end()].flat().map((frame) => frame.bytes);
   const settings = { input: "mp3", format: { ...format, splitIntervalSeconds: 10 } } as const;
   const cutter = createCutter(settings.format);
   const encoded = await collect(encodeWithFfmpeg(toStream(...frames), settings, SIGNAL));

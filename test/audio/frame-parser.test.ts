@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 
 import { detectFormat } from "../../src/audio/detect-format.ts";
 import { FrameParser } from "../../src/audio/frame-parser.ts";
-import type { FrameFormat } from "../../src/audio/frame.ts";
+import { type FrameFormat, toSeconds } from "../../src/audio/frame.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
 import { encodeTone, split } from "../support/sound.ts";
 
@@ -24,7 +24,7 @@ for (const format of FORMATS) {
       fc.property(fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 8 }), (lengths) => {
         const parser = new FrameParser(format);
         const parts = [...split(streams[format], lengths)].map((piece) => parser.push(piece));
-        const out = concatBytes([...parts, parser.end()].flatMap((frames) => frames.list));
+        const out = concatBytes([...parts, parser.end()].flat().map((frame) => frame.bytes));
         assert.deepEqual(out, streams[format]);
         assert.equal(parser.skippedBytes, 0);
       }),
@@ -42,7 +42,7 @@ for (const format of FORMATS) {
           parser.push(piece),
         );
         const frames = [...parts, parser.end()];
-        const count = frames.reduce((sum, part) => sum + part.list.length, 0);
+        const count = frames.reduce((sum, part) => sum + part.length, 0);
         const clean = countFrames(format, stream);
         // The frame that is torn is lost, and at most the one before and after it.
         assert.ok(count >= clean - 3 && count <= clean + 1, `${count} of ${clean} frames`);
@@ -53,7 +53,7 @@ for (const format of FORMATS) {
 
   test(`${format}: the length of the sound is told`, () => {
     const parser = new FrameParser(format);
-    const seconds = parser.push(streams[format]).durationSeconds + parser.end().durationSeconds;
+    const seconds = toSeconds([...parser.push(streams[format]), ...parser.end()]);
     assert.ok(Math.abs(seconds - 3) < 0.1, `${seconds} s`);
     assert.equal(parser.lastHeader?.sampleRate, 48_000);
   });
@@ -75,11 +75,11 @@ test("a last frame that is cut off is not passed on", () => {
   const parser = new FrameParser("mp3");
   const bytes = streams.mp3.subarray(0, streams.mp3.length - 10);
   const frames = [parser.push(bytes), parser.end()];
-  const count = frames.reduce((sum, part) => sum + part.list.length, 0);
+  const count = frames.reduce((sum, part) => sum + part.length, 0);
   assert.equal(count, countFrames("mp3", streams.mp3) - 1);
 });
 
 function countFrames(format: FrameFormat, stream: Uint8Array): number {
   const parser = new FrameParser(format);
-  return parser.push(stream).list.length + parser.end().list.length;
+  return parser.push(stream).length + parser.end().length;
 }

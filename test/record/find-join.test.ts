@@ -12,9 +12,10 @@ const SILENT = Uint8Array.of(0xff, 0xfb, 0x90, 0);
 
 before(async () => {
   const parser = new FrameParser("mp3");
-  frames = parser.push(
+  const parsed = parser.push(
     await encodeTone({ startMs: 0, seconds: 30 }, "-c:a libmp3lame -b:a 64k -write_xing 0 -f mp3"),
-  ).list;
+  );
+  frames = parsed.map((frame) => frame.bytes);
 });
 
 function find(held: readonly Uint8Array[], fresh: readonly Uint8Array[], newFramesExpected = 0): Join {
