@@ -1,21 +1,36 @@
 import type { ShowFormat } from "../core/show.ts";
 import { parseAdtsHeader } from "./adts-header.ts";
-import type { Cutter, CutPiece } from "./cutter.ts";
+import type { CutStart, Cutter, CutPiece } from "./cutter.ts";
 import { FrameParser } from "./frame-parser.ts";
 import type { Frame } from "./frame.ts";
 import { PieceBuilder } from "./piece-builder.ts";
 
-/** Cuts ADTS AAC between frames. */
+const NO_HEAD = new Uint8Array(0);
+
+/**
+ * Cuts ADTS AAC between frames. The frames of two encoders do not lie on one grid, and ADTS has no way to leave a part of a
+ * frame out: behind a pre-roll, less than a frame of sound may be heard again.
+ */
 export class AdtsCutter implements Cutter {
   readonly #parser = new FrameParser("aac");
   readonly #builder: PieceBuilder;
+  #preRollSamples: number;
 
-  constructor(format: Pick<ShowFormat, "splitIntervalSeconds">) {
-    this.#builder = new PieceBuilder(format.splitIntervalSeconds);
+  constructor(format: Pick<ShowFormat, "splitIntervalSeconds">, start: CutStart) {
+    this.#builder = new PieceBuilder(format.splitIntervalSeconds, start.startSample);
+    this.#preRollSamples = start.preRollSamples;
   }
 
   push(chunk: Uint8Array): CutPiece[] {
     return this.#add(this.#parser.push(chunk));
+  }
+
+  splitAt(sample: number): void {
+    this.#builder.splitAt(sample);
+  }
+
+  restart(held: readonly CutPiece[]): CutPiece[] {
+    return this.#builder.restartWith(NO_HEAD, held);
   }
 
   end(): CutPiece[] {
@@ -25,7 +40,13 @@ export class AdtsCutter implements Cutter {
   #add(frames: readonly Frame[]): CutPiece[] {
     const cut: CutPiece[] = [];
     for (const { bytes } of frames) {
-      this.#builder.add(bytes, parseAdtsHeader(bytes, 0)?.samples ?? 0);
+      const samples = parseAdtsHeader(bytes, 0)?.samples ?? 0;
+      if (this.#preRollSamples >= samples) {
+        this.#preRollSamples -= samples;
+        continue;
+      }
+      this.#preRollSamples = 0;
+      this.#builder.add(bytes, samples);
       if (this.#builder.isFull) cut.push(...this.#builder.take());
     }
     return cut;

@@ -10,19 +10,39 @@ const PIECE_SAMPLES: number = SAMPLE_RATE / 2;
 export class PieceBuilder {
   readonly #segmentSamples: number;
   #parts: Uint8Array[] = [];
-  #startSample = 0;
-  #endSample = 0;
+  #isSessionStart = true;
+  #startSample: number;
+  #endSample: number;
   #segmentEndSample: number;
+  #splitSample = 0;
   #segmentBytes = 0;
 
-  constructor(splitIntervalSeconds: number) {
+  constructor(splitIntervalSeconds: number, startSample: number) {
     this.#segmentSamples = splitIntervalSeconds * SAMPLE_RATE;
-    this.#segmentEndSample = this.#segmentSamples;
+    this.#startSample = startSample;
+    this.#endSample = startSample;
+    this.#segmentEndSample = startSample + this.#segmentSamples;
   }
 
-  /** The sample of the session at which the piece in work should end. */
+  /** Where the piece in work begins. */
+  get startSample(): number {
+    return this.#startSample;
+  }
+
+  /** Where the piece in work ends by now. */
+  get endSample(): number {
+    return this.#endSample;
+  }
+
+  /** The sample of the recording at which the piece in work should end. */
   get targetSample(): number {
-    return Math.min(this.#startSample + PIECE_SAMPLES, this.#segmentEndSample);
+    const endSample = Math.min(this.#startSample + PIECE_SAMPLES, this.#segmentEndSample);
+    return this.#splitSample > this.#startSample ? Math.min(endSample, this.#splitSample) : endSample;
+  }
+
+  /** Whether nothing of the session has been added yet. */
+  get isSessionStart(): boolean {
+    return this.#isSessionStart && this.#parts.length === 0;
   }
 
   /** Adds bytes that lengthen the decoded sound by `durationSamples`. */
@@ -30,6 +50,10 @@ export class PieceBuilder {
     this.#parts.push(bytes);
     this.#segmentBytes += bytes.length;
     this.#endSample += durationSamples;
+  }
+
+  splitAt(sample: number): void {
+    this.#splitSample = sample;
   }
 
   /** Whether the piece in work has reached its length, or its segment as many bytes as a row may have. */
@@ -46,12 +70,38 @@ export class PieceBuilder {
       audioData: concatBytes(this.#parts),
       startSample: this.#startSample,
       durationSamples: this.#endSample - this.#startSample,
+      isSessionStart: this.#isSessionStart,
       isSegmentEnd,
     };
     this.#parts = [];
+    this.#isSessionStart = false;
     this.#startSample = this.#endSample;
     if (isSegmentEnd) this.#segmentBytes = 0;
     while (this.#segmentEndSample <= this.#endSample) this.#segmentEndSample += this.#segmentSamples;
     return [piece];
+  }
+
+  /** Forgets the piece in work, and begins a session at `startSample`. */
+  restart(startSample: number): void {
+    this.#parts = [];
+    this.#isSessionStart = true;
+    this.#startSample = startSample;
+    this.#endSample = startSample;
+    this.#segmentEndSample = startSample + this.#segmentSamples;
+    this.#segmentBytes = 0;
+  }
+
+  /** The same for streams whose bytes are the same in every session: behind `head`, what was held comes again. */
+  restartWith(head: Uint8Array, held: readonly CutPiece[]): CutPiece[] {
+    const open = { bytes: concatBytes(this.#parts), durationSamples: this.#endSample - this.#startSample };
+    this.restart(held[0]?.startSample ?? this.#startSample);
+    if (head.length > 0) this.add(head, 0);
+    const pieces: CutPiece[] = [];
+    for (const { audioData, durationSamples } of held) {
+      this.add(audioData, durationSamples);
+      pieces.push(...this.take());
+    }
+    if (open.bytes.length > 0) this.add(open.bytes, open.durationSamples);
+    return pieces;
   }
 }

@@ -16,6 +16,7 @@ export type GapReason =
   | "disconnected"
   | "stalled"
   | "decoder-failed"
+  | "frames-lost"
   | "unsupported-format"
   | "disk-full"
   | "stopped"

@@ -3,6 +3,9 @@ import type { Frame } from "../audio/frame.ts";
 /** Icecast's usual burst is 64 KiB; a history of this size holds the largest that is in use, several times over. */
 const HISTORY_BYTES_MAX = 1024 * 1024;
 
+/** Where a frame begins: its number, and its place in the sound of the recording. */
+export type FramePlace = { number: number; seconds: number };
+
 /**
  * The newest frames of a recording, numbered from its first one, so that a new connection can be joined to them and a new
  * decoder fed with them again.
@@ -57,10 +60,11 @@ export class FrameHistory {
   }
 
   /**
-   * The last place that is followed by `preRollFrames` whole frames before `seconds`; `undefined` when so old frames are
-   * no longer there, or never were.
+   * The last place that is followed by `preRollFrames` whole frames before `seconds`, or the start of the recording;
+   * `undefined` when so old frames are no longer there.
    */
-  findPreRoll(seconds: number, preRollFrames: number): { number: number; seconds: number } | undefined {
+  findPreRoll(seconds: number, preRollFrames: number): FramePlace | undefined {
+    if (this.#frames.length === 0) return { number: this.endNumber, seconds: this.#endSeconds };
     const starts: number[] = [];
     let start = this.#firstSeconds;
     for (const frame of this.#frames) {
@@ -68,7 +72,7 @@ export class FrameHistory {
       starts.push(start);
       start += frame.durationSeconds;
     }
-    const index = starts.length - preRollFrames;
+    const index = Math.max(starts.length - preRollFrames, this.#firstNumber === 0 ? 0 : -1);
     const found = starts[index];
     return found === undefined ? undefined : { number: this.#firstNumber + index, seconds: found };
   }

@@ -14,11 +14,15 @@ export class GapLedger {
     this.#open ??= gap;
   }
 
-  /** Ends the open gap where sound begins again; the event to be stored, if it was a gap at all. */
-  close(endMs: number): NewShowEvent[] {
+  /** The event of the open gap when sound begins again at `endMs`, if there is one and it is a gap at all. */
+  toEvents(endMs: number): NewShowEvent[] {
     const gap = this.#open;
-    this.#open = undefined;
     if (gap === undefined || endMs - gap.startMs < GAP_MIN_MS) return [];
     return [toGapEvent({ ...gap, endMs })];
+  }
+
+  /** Ends the open gap, after its event has been stored. */
+  close(): void {
+    this.#open = undefined;
   }
 }

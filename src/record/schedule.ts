@@ -40,6 +40,12 @@ export function toNextWindows(show: ScheduledShow, nowMs: number, count: number)
   return windows;
 }
 
+/** The first moment of the next day in a time zone; Unix milliseconds. */
+export function toNextDayMs(timezone: string, nowMs: number): number {
+  const now = Temporal.Instant.fromEpochMilliseconds(Math.floor(nowMs)).toZonedDateTimeISO(timezone);
+  return now.toPlainDate().add({ days: 1 }).toZonedDateTime(timezone).epochMilliseconds;
+}
+
 /** The padded windows of each rule around `nowMs`, by their start. */
 function toWindows(show: ScheduledShow, nowMs: number): RecordingWindow[] {
   const firstMs = nowMs - show.padAfterMs - DAY_MS;

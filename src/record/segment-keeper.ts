@@ -1,9 +1,9 @@
 import type { CutPiece } from "../audio/cutter.ts";
 import type { Clock } from "../core/clock.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
-import { type NewSegment, samplesToMs } from "../core/segment.ts";
-import type { NewShowEvent } from "../core/show-event.ts";
-import type { ShowWriter } from "../store/sqlite-show-writer.ts";
+import { samplesToMs } from "../core/segment.ts";
+import type { NewPiece } from "../store/recording-state.ts";
+import type { Extras, ShowWriter } from "../store/sqlite-show-writer.ts";
 
 /** How much sound a kill may cost on a disk that keeps up. */
 const SAVE_EVERY_MS = 500;
@@ -17,31 +17,44 @@ const BUSY_SHARE_MAX = 0.2;
 export type KeeperParts = {
   writer: ShowWriter;
   clock: Clock;
-  /** Unix time of a sample of the session, as far as it is known by now. */
+  /** Unix time of a sample of the recording, as far as it is known by now. */
   toMs: (sample: number) => number;
-  /** What has happened since the last call and should be stored now. */
-  takeEvents: (isFirst: boolean) => readonly NewShowEvent[];
+  /** Whether the time of all sound before a sample is known for good. */
+  isSettled: (sample: number) => boolean;
+  /** What should become durable with the sound up to `endSample`; it is asked for again until `onStored` is told. */
+  toExtras: (endSample: number) => Extras;
+  onStored: () => void;
 };
 
 /**
- * Stores a session piece by piece: each half second becomes durable at once, and whole segments take the place of their
- * pieces. Where the disk is slow, pieces are stored less often, before anything queues.
+ * Stores a recording piece by piece: each half second becomes durable at once. Whole segments take the place of their
+ * pieces as soon as their time is settled, and only then can be seen. Where the disk is slow, pieces are stored less often, before
+ * anything queues.
  */
 export class SegmentKeeper {
   readonly #parts: KeeperParts;
-  /** The pieces of the segment in work, and how many of them are durable. */
+  /** The pieces of all segments that are not stored yet, and how many of them are durable. */
   #pieces: CutPiece[] = [];
   #savedPieces = 0;
-  #storedSamples = 0;
+  #endSample: number;
+  #storedSample: number;
   #saveEveryMs = SAVE_EVERY_MS;
 
-  constructor(parts: KeeperParts) {
+  /** The first piece begins at `startSample`. */
+  constructor(parts: KeeperParts, startSample: number) {
     this.#parts = parts;
+    this.#endSample = startSample;
+    this.#storedSample = startSample;
   }
 
-  /** Samples of the session that are durable. */
-  get storedSamples(): number {
-    return this.#storedSamples;
+  /** Where the sound that was kept ends. */
+  get endSample(): number {
+    return this.#endSample;
+  }
+
+  /** Where the sound that is durable ends. */
+  get storedSample(): number {
+    return this.#storedSample;
   }
 
   /** How much sound a kill may cost at the moment. */
@@ -51,54 +64,99 @@ export class SegmentKeeper {
 
   keep(piece: CutPiece): void {
     this.#pieces.push(piece);
-    if (piece.isSegmentEnd) this.finish();
-    else if (samplesToMs(toSamples(this.#unsaved)) >= this.#saveEveryMs) this.#save();
+    this.#endSample = toEnd(piece);
+    while (this.#appendFirst((end) => this.#parts.isSettled(end)));
+    const unsaved = this.#pieces.slice(this.#savedPieces);
+    if (samplesToMs(toSamples(unsaved)) >= this.#saveEveryMs) this.#save();
   }
 
-  /** Ends the segment in work, if there is one. */
+  /** Ends the segment in work, and stores all there is. */
   finish(): void {
-    const segment = this.#toPart(this.#pieces);
-    if (segment === undefined) return;
-    this.#store(() => void this.#parts.writer.append(segment, this.#takeEvents()));
-    this.#pieces = [];
-    this.#savedPieces = 0;
+    while (this.#appendFirst(() => true));
+    this.#append(this.#pieces.length);
   }
 
-  #save(): void {
-    const part = this.#toPart(this.#unsaved);
-    if (part === undefined) return;
-    this.#store(() => this.#parts.writer.savePiece(part, this.#takeEvents()));
+  /**
+   * Ends the segment in work at the piece that begins nearest to `sample`. `restart` is given that piece and those behind it,
+   * and what it returns takes their place.
+   */
+  restartAt(sample: number, restart: (held: readonly CutPiece[]) => CutPiece[]): void {
+    const distances = this.#pieces.map((piece) => Math.abs(piece.startSample - sample));
+    const index = distances.indexOf(Math.min(...distances, Math.abs(this.#endSample - sample)));
+    const held = index < 0 ? [] : this.#pieces.splice(index);
+    const replaceFromSample = held[0]?.startSample ?? this.#endSample;
+    this.#savedPieces = Math.min(this.#savedPieces, this.#pieces.length);
+    this.finish();
+    this.#pieces = restart(held);
+    if (this.#pieces.length > 0) this.#save(replaceFromSample);
+  }
+
+  /** Stores the first whole segment, if there is one and `mayStore` says so of its end. */
+  #appendFirst(mayStore: (endSample: number) => boolean): boolean {
+    const index = this.#pieces.findIndex((piece) => piece.isSegmentEnd);
+    const last = this.#pieces[index];
+    if (last === undefined || !mayStore(toEnd(last))) return false;
+    this.#append(index + 1);
+    return true;
+  }
+
+  #append(count: number): void {
+    const pieces = this.#pieces.slice(0, count);
+    const last = pieces.at(-1);
+    if (last === undefined) return;
+    const segment = this.#toPart(pieces);
+    const endSample = toEnd(last);
+    this.#store(endSample, (extras) => this.#parts.writer.append(segment, endSample, extras));
+    this.#pieces.splice(0, count);
+    this.#savedPieces = Math.max(0, this.#savedPieces - count);
+  }
+
+  #save(replaceFromSample?: number): void {
+    const parts: NewPiece[] = [];
+    let begun: CutPiece[] = [];
+    for (const piece of this.#pieces.slice(this.#savedPieces)) {
+      begun.push(piece);
+      if (!piece.isSegmentEnd) continue;
+      parts.push(this.#toPart(begun));
+      begun = [];
+    }
+    if (begun.length > 0) parts.push(this.#toPart(begun));
+    this.#store(this.#endSample, (extras) => {
+      this.#parts.writer.savePieces(parts, extras, replaceFromSample);
+    });
     this.#savedPieces = this.#pieces.length;
   }
 
-  get #unsaved(): readonly CutPiece[] {
-    return this.#pieces.slice(this.#savedPieces);
-  }
-
-  /** Neighbouring pieces of the segment in work as one, with the time and the flag of the segment. */
-  #toPart(pieces: readonly CutPiece[]): NewSegment | undefined {
-    const [first] = this.#pieces;
-    if (first === undefined || pieces.length === 0) return undefined;
+  /** Neighbouring pieces of one segment as one, with the time and the flag of the segment. */
+  #toPart(pieces: readonly CutPiece[]): NewPiece {
+    const [first] = pieces;
+    const index = first === undefined ? 0 : this.#pieces.indexOf(first);
+    const segmentStart = this.#pieces.findLastIndex((piece, at) => at < index && piece.isSegmentEnd) + 1;
+    const start = this.#pieces[segmentStart];
     return {
-      timestampMs: this.#parts.toMs(first.startSample),
-      isTimestampFromSource: first.startSample === 0,
+      startSample: first?.startSample ?? 0,
+      isSegmentEnd: pieces.at(-1)?.isSegmentEnd ?? false,
+      timestampMs: this.#parts.toMs(start?.startSample ?? 0),
+      isTimestampFromSource: start?.isSessionStart ?? false,
       durationSamples: toSamples(pieces),
       audioData: concatBytes(pieces.map((piece) => piece.audioData)),
     };
   }
 
-  #takeEvents(): readonly NewShowEvent[] {
-    return this.#parts.takeEvents(this.#storedSamples === 0);
-  }
-
-  #store(write: () => void): void {
-    const startMs = this.#parts.clock.monotonicMs();
-    write();
-    const tookMs = this.#parts.clock.monotonicMs() - startMs;
+  #store(endSample: number, write: (extras: Extras) => void): void {
+    const { clock, toExtras, onStored } = this.#parts;
+    const startMs = clock.monotonicMs();
+    const storedSample = Math.max(this.#storedSample, endSample);
+    write(toExtras(storedSample));
+    onStored();
+    const tookMs = clock.monotonicMs() - startMs;
     this.#saveEveryMs = Math.min(SAVE_EVERY_MS_MAX, Math.max(SAVE_EVERY_MS, tookMs / BUSY_SHARE_MAX));
-    const last = this.#pieces.at(-1);
-    if (last !== undefined) this.#storedSamples = last.startSample + last.durationSamples;
+    this.#storedSample = storedSample;
   }
+}
+
+function toEnd(piece: CutPiece): number {
+  return piece.startSample + piece.durationSamples;
 }
 
 function toSamples(pieces: readonly CutPiece[]): number {

@@ -1,6 +1,5 @@
 import type { Encode } from "../audio/encoder.ts";
 import type { ShowConfig } from "../config/record-config.ts";
-import { type Backoff, toBackoffMs } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import { samplesToMs } from "../core/segment.ts";
@@ -9,24 +8,13 @@ import type { ShowHealth, ShowState } from "../core/show-health.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import { toDowntimeGaps } from "./downtime.ts";
 import { GapLedger } from "./gap-ledger.ts";
-import type { OpenStation } from "./open-station.ts";
-import { recordSession, type SessionResult } from "./record-session.ts";
+import { keepRecording } from "./keep-recording.ts";
 import { Retention } from "./retention.ts";
-import { type RecordingWindow, toNextWindow } from "./schedule.ts";
-import type { Ending } from "./station-stream.ts";
+import { type RecordingWindow, toNextDayMs, toNextWindow } from "./schedule.ts";
+import { sleepUntil } from "./sleep-until.ts";
+import { type Ending, toText } from "./station-stream.ts";
 import type { StreamSource } from "./stream-source.ts";
-
-/** Some stations block addresses that hammer them. */
-const RECONNECT: Backoff = { firstMs: 100, maxMs: 30_000 };
-
-/** A station that held for this long is well again: the next failure starts the back-off anew. */
-const WELL_AFTER_SECONDS = 10;
-
-/** After so many short sessions in a row, a connection that is open already is no reason to go on without a pause. */
-const QUICK_FAILURES_MAX = 3;
-
-/** Waits are taken in parts, so that a clock that steps or a machine that sleeps delays nothing for longer. */
-const WAIT_MS = 5000;
+import { watchClock } from "./watch-clock.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -64,13 +52,24 @@ export class ShowRecorder {
 
   /** Records until `signal` aborts, and returns when all that was heard is stored. */
   async run(signal: AbortSignal): Promise<void> {
-    const { show, writer, clock, log } = this.#parts;
     this.#recover();
     this.#bookDowntime();
+    const over = new AbortController();
+    const watching = watchClock(this.#parts.clock, this.#noteStep, AbortSignal.any([signal, over.signal]));
+    try {
+      await this.#recordWindows(signal);
+    } finally {
+      over.abort();
+      await watching;
+    }
+  }
+
+  async #recordWindows(signal: AbortSignal): Promise<void> {
+    const { show, writer, clock, log } = this.#parts;
     while (!signal.aborted) {
       const window = toNextWindow(show, clock.nowMs());
       this.#report("waiting");
-      await this.#sleepUntil(window.startMs, signal);
+      await sleepUntil(clock, window.startMs, signal);
       if (signal.aborted) return;
       await this.#recordWindow(window, signal);
       if (!signal.aborted) this.#retention.runWhenDue(writer, show, log);
@@ -79,10 +78,10 @@ export class ShowRecorder {
 
   /** What a killed recorder had made durable of its last segment becomes that segment. */
   #recover(): void {
-    const segment = this.#parts.writer.finishUnfinished();
-    if (segment === undefined) return;
-    const seconds = samplesToMs(segment.durationSamples) / 1000;
-    this.#parts.log.info(`recovered ${seconds.toFixed(1)} s of a segment that was not finished`);
+    const segments = this.#parts.writer.finishUnfinished();
+    if (segments.length === 0) return;
+    const seconds = segments.reduce((sum, segment) => sum + samplesToMs(segment.durationSamples), 0) / 1000;
+    this.#parts.log.info(`recovered ${seconds.toFixed(1)} s of sound that was not yet in a segment`);
   }
 
   /** What was missed while nobody recorded; the gap that is still open ends with the first sound. */
@@ -99,58 +98,35 @@ export class ShowRecorder {
     const { writer, clock, log } = this.#parts;
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
-    const end = this.#sleepUntil(window.endMs, either).then(() => over.abort());
+    const end = sleepUntil(clock, window.endMs, either).then(() => over.abort());
     const retention = window.endMs === Infinity ? this.#applyRetentionDaily(either) : undefined;
     log.info("recording begins");
     this.#gaps.open({ startMs: clock.nowMs(), reason: "connect-failed", detail: "" });
     try {
-      await this.#keepConnected(either);
+      await keepRecording(this.#toKeepParts(window), either);
     } finally {
       over.abort();
       await Promise.all([end, retention]);
     }
     const endMs = Math.min(clock.nowMs(), window.endMs);
-    for (const event of this.#gaps.close(endMs)) writer.addEvent(event);
+    for (const event of this.#gaps.toEvents(endMs)) writer.addEvent(event);
+    this.#gaps.close();
     const reason = signal.aborted ? "stopped" : "window-ended";
     writer.addEvent({ timestampMs: endMs, kind: "stop", data: { reason } });
     log.info(`recording ends (${reason})`);
   }
 
-  /** One session after the other, with growing pauses while nothing comes. */
-  async #keepConnected(signal: AbortSignal): Promise<void> {
-    const { show, clock, log } = this.#parts;
-    let failures = 0;
-    let opened: OpenStation | undefined;
-    while (!signal.aborted) {
-      const url = show.urls[failures % show.urls.length] ?? "";
-      const setting = {
-        ...this.#parts,
-        url,
-        gaps: this.#gaps,
-        onArrival: this.#onArrival,
-        onLost: this.#onLost,
-      };
-      const result = await recordSession(setting, opened, signal);
-      opened = result.next;
-      this.#openGap(result);
-      if (signal.aborted) break;
-      failures = result.heardSeconds >= WELL_AFTER_SECONDS ? 0 : failures + 1;
-      if (opened !== undefined && failures <= QUICK_FAILURES_MAX) {
-        log.warn(`${toText(result.ending)}; connected again, but not where it broke off`);
-        continue;
-      }
-      opened?.stream.close();
-      opened = undefined;
-      const delayMs = toBackoffMs(RECONNECT, Math.max(0, failures - 1), this.#parts.random);
-      this.#report(result.ending.reason === "disk-full" ? "disk-full" : "reconnecting");
-      log.warn(`${toText(result.ending)}; next attempt in ${(delayMs / 1000).toFixed(1)} s`);
-      await clock.sleep(delayMs, signal);
-    }
-    opened?.stream.close();
-  }
-
-  #openGap({ ending, endMs }: SessionResult): void {
-    this.#gaps.open({ startMs: endMs ?? this.#parts.clock.nowMs(), ...ending });
+  #toKeepParts(window: RecordingWindow): Parameters<typeof keepRecording>[0] {
+    const { show } = this.#parts;
+    const isLong = window.endMs - window.startMs > DAY_MS;
+    return {
+      ...this.#parts,
+      gaps: this.#gaps,
+      toBoundaryMs: (nowMs) => (isLong ? toNextDayMs(show.timezone, nowMs) : Infinity),
+      onArrival: this.#onArrival,
+      onLost: this.#onLost,
+      onPause: ({ reason }) => this.#report(reason === "disk-full" ? "disk-full" : "reconnecting"),
+    };
   }
 
   async #applyRetentionDaily(signal: AbortSignal): Promise<void> {
@@ -158,16 +134,25 @@ export class ShowRecorder {
     await clock.sleep(FIRST_RETENTION_MS, signal);
     while (!signal.aborted) {
       this.#retention.runWhenDue(writer, show, log);
-      await clock.sleep(DAY_MS, signal);
+      await sleepUntil(clock, clock.nowMs() + DAY_MS, signal);
     }
   }
 
-  async #sleepUntil(wallMs: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts;
-    while (!signal.aborted && clock.nowMs() < wallMs) {
-      await clock.sleep(Math.min(WAIT_MS, wallMs - clock.nowMs()), signal);
+  readonly #noteStep = (stepMs: number): void => {
+    const { writer, clock, log } = this.#parts;
+    const text = `this machine's clock was set by ${(stepMs / 1000).toFixed(1)} s; recordings go on unmoved`;
+    try {
+      log.warn(text);
+      writer.addEvent({
+        timestampMs: clock.nowMs(),
+        kind: "clock-step",
+        data: { step_ms: Math.round(stepMs) },
+      });
+    } catch (error) {
+      // A recording that cannot be stored has a reason of its own to tell; the log has the step.
+      log.warn("the step of the clock could not be stored", error);
     }
-  }
+  };
 
   readonly #onArrival = (arrivalMs: number): void => {
     const { clock } = this.#parts;
@@ -186,8 +171,4 @@ export class ShowRecorder {
     this.#reportedMs = this.#parts.clock.monotonicMs();
     this.#parts.report(this.#health);
   }
-}
-
-function toText({ reason, detail }: Ending): string {
-  return detail === "" ? reason : `${reason}: ${detail}`;
 }

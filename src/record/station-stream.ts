@@ -12,6 +12,11 @@ import type { StreamConnection } from "./stream-source.ts";
 /** Why a connection or a session is over. */
 export type Ending = { reason: GapReason; detail: string };
 
+/** An ending in words. */
+export function toText({ reason, detail }: Ending): string {
+  return detail === "" ? reason : `${reason}: ${detail}`;
+}
+
 /** What came with one read of the network. */
 export type Heard = {
   frames: readonly Frame[];

@@ -1,28 +1,26 @@
 import { existsSync } from "node:fs";
 
 import { AppError } from "../core/app-error.ts";
-import { concatBytes } from "../core/concat-bytes.ts";
 import { type NewSegment, type SegmentHead, toCrc32, toEndMs } from "../core/segment.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
 import type { ShowFormat } from "../core/show.ts";
+import {
+  type InputPart,
+  type NewPiece,
+  RecordingState,
+  type ResumePoint,
+  type ResumeUpdate,
+} from "./recording-state.ts";
 import { type ShowMetadata, toSenderMetadata } from "./show-metadata.ts";
 import { HEAD_COLUMNS, toSegmentHead } from "./sqlite-rows.ts";
 import { createShowDatabase, openShowDatabase, writeMetadata } from "./sqlite-schema.ts";
-import type { Sqlite, SqlRow } from "./sqlite.ts";
+import type { Sqlite } from "./sqlite.ts";
 
 /** Rows deleted by one transaction: on a full disk the write-ahead log has room for little. */
 const ROWS_PER_DELETE = 50;
 
-/** The pieces of the segment in work, so that a kill costs no more than what came after the last of them. */
-const UNFINISHED_SCHEMA = `
-  CREATE TABLE IF NOT EXISTS unfinished (
-    id INTEGER PRIMARY KEY,
-    timestamp_ms INTEGER NOT NULL,
-    is_timestamp_from_source INTEGER NOT NULL,
-    duration_samples INTEGER NOT NULL,
-    audio_data BLOB NOT NULL
-  )
-`;
+/** What becomes durable together with sound. */
+export type Extras = { events: readonly NewShowEvent[]; resume?: ResumeUpdate };
 
 /** What a show's database has to agree with. */
 export type ShowSettings = { name: string; format: ShowFormat; timezone: string };
@@ -43,9 +41,11 @@ export type ShowHistory = {
  */
 export class ShowWriter implements Disposable {
   readonly #sqlite: Sqlite;
+  readonly #state: RecordingState;
 
   private constructor(sqlite: Sqlite) {
     this.#sqlite = sqlite;
+    this.#state = new RecordingState(sqlite);
   }
 
   /** Opens the database at `path`, or creates it. Throws `is-recipient` or `mismatch` and leaves the file as it is. */
@@ -57,7 +57,6 @@ export class ShowWriter implements Disposable {
       if (metadata.timezone !== settings.timezone) {
         sqlite.transact(() => writeMetadata(sqlite, { timezone: settings.timezone }));
       }
-      sqlite.exec(UNFINISHED_SCHEMA);
       return new ShowWriter(sqlite);
     } catch (error) {
       sqlite.close();
@@ -74,48 +73,43 @@ export class ShowWriter implements Disposable {
   }
 
   /**
-   * Makes a part of the segment in work durable, with the events that belong to it. `timestampMs` and the flag are those
-   * of the segment as they are known by now.
+   * Makes parts of segments in work durable, and what belongs to them. With `replaceFromSample`, they take the place of all
+   * parts from there on.
    */
-  savePiece(piece: NewSegment, events: readonly NewShowEvent[] = []): void {
+  savePieces(pieces: readonly NewPiece[], extras: Extras, replaceFromSample?: number): void {
     this.#sqlite.transact(() => {
-      for (const event of events) this.#insertEvent(event);
-      this.#sqlite.run(
-        `INSERT INTO unfinished (timestamp_ms, is_timestamp_from_source, duration_samples, audio_data)
-         VALUES (?, ?, ?, ?)`,
-        Math.round(piece.timestampMs),
-        piece.isTimestampFromSource ? 1 : 0,
-        piece.durationSamples,
-        piece.audioData,
-      );
+      if (replaceFromSample !== undefined) this.#state.dropPiecesFrom(replaceFromSample);
+      for (const piece of pieces) this.#state.savePiece(piece);
+      this.#addExtras(extras);
     });
   }
 
-  /** Stores a whole segment, in place of its pieces, with the events that belong to it; returns its id. */
-  append(segment: NewSegment, events: readonly NewShowEvent[] = []): number {
-    return this.#sqlite.transact(() => {
-      for (const event of events) this.#insertEvent(event);
-      this.#sqlite.run("DELETE FROM unfinished");
-      return this.#insertSegment(segment);
-    });
-  }
-
-  /** Makes a segment of the pieces that a killed recorder left behind; `undefined` when there are none. */
-  finishUnfinished(): NewSegment | undefined {
-    return this.#sqlite.transact(() => {
-      const pieces = this.#sqlite.all("SELECT * FROM unfinished ORDER BY id").map(toPiece);
-      const last = pieces.at(-1);
-      if (last === undefined) return undefined;
-      const segment: NewSegment = {
-        timestampMs: last.timestampMs,
-        isTimestampFromSource: last.isTimestampFromSource,
-        durationSamples: pieces.reduce((sum, piece) => sum + piece.durationSamples, 0),
-        audioData: concatBytes(pieces.map((piece) => piece.audioData)),
-      };
-      this.#sqlite.run("DELETE FROM unfinished");
+  /** Stores a whole segment, in place of its pieces, which end at `endSample`, and what belongs to it. */
+  append(segment: NewSegment, endSample: number, extras: Extras): void {
+    this.#sqlite.transact(() => {
+      this.#state.dropPiecesBefore(endSample);
       this.#insertSegment(segment);
-      return segment;
+      this.#addExtras(extras);
     });
+  }
+
+  /** Makes segments of the pieces that a killed recorder left behind. */
+  finishUnfinished(): NewSegment[] {
+    return this.#sqlite.transact(() => {
+      const segments = this.#state.takeSegments();
+      for (const segment of segments) this.#insertSegment(segment);
+      return segments;
+    });
+  }
+
+  /** Where the last recording ended, and what the station had sent by then; `undefined` when that is not known. */
+  resume(): { point: ResumePoint; tail: InputPart[] } | undefined {
+    return this.#state.readResume();
+  }
+
+  /** A recording begins that does not go on from the last one. */
+  forgetResume(): void {
+    this.#sqlite.transact(() => this.#state.forgetResume());
   }
 
   addEvent(event: NewShowEvent): void {
@@ -127,7 +121,7 @@ export class ShowWriter implements Disposable {
     const row = this.#sqlite.get(`SELECT ${HEAD_COLUMNS} FROM segments ORDER BY id DESC LIMIT 1`);
     const event = this.#sqlite.get(
       `SELECT kind, max(timestamp_ms, coalesce(json_extract(data, '$.end_ms'), 0)) AS end_ms
-       FROM events ORDER BY id DESC LIMIT 1`,
+       FROM events WHERE kind IN ('gap', 'start', 'stop') ORDER BY id DESC LIMIT 1`,
     );
     if (row === undefined && event === undefined) return undefined;
     const soundEndMs = row === undefined ? undefined : toEndMs(toSegmentHead(row));
@@ -173,8 +167,13 @@ export class ShowWriter implements Disposable {
     this.#sqlite.close();
   }
 
-  #insertSegment(segment: NewSegment): number {
-    const { lastId } = this.#sqlite.run(
+  #addExtras({ events, resume }: Extras): void {
+    for (const event of events) this.#insertEvent(event);
+    if (resume !== undefined) this.#state.saveResume(resume);
+  }
+
+  #insertSegment(segment: NewSegment): void {
+    this.#sqlite.run(
       `INSERT INTO segments (timestamp_ms, is_timestamp_from_source, duration_samples, crc32, audio_data)
        VALUES (?, ?, ?, ?, ?)`,
       Math.round(segment.timestampMs),
@@ -183,23 +182,12 @@ export class ShowWriter implements Disposable {
       toCrc32(segment.audioData),
       segment.audioData,
     );
-    return lastId;
   }
 
   #insertEvent(event: NewShowEvent): void {
     const sql = "INSERT INTO events (timestamp_ms, kind, data) VALUES (?, ?, ?)";
     this.#sqlite.run(sql, Math.round(event.timestampMs), event.kind, JSON.stringify(event.data));
   }
-}
-
-function toPiece(row: SqlRow): NewSegment {
-  const audioData = row["audio_data"];
-  return {
-    timestampMs: Number(row["timestamp_ms"]),
-    isTimestampFromSource: row["is_timestamp_from_source"] === 1,
-    durationSamples: Number(row["duration_samples"]),
-    audioData: audioData instanceof Uint8Array ? audioData : new Uint8Array(0),
-  };
 }
 
 function requireSame(path: string, metadata: ShowMetadata, settings: ShowSettings): void {

@@ -4,7 +4,7 @@ import { before, test } from "node:test";
 import * as fc from "fast-check";
 
 import { createCutter } from "../../src/audio/create-cutter.ts";
-import type { CutPiece } from "../../src/audio/cutter.ts";
+import { FIRST_CUT, type CutPiece } from "../../src/audio/cutter.ts";
 import { countDecodedSamples } from "../../src/audio/decode.ts";
 import { toDurationSamples } from "../../src/audio/duration.ts";
 import { parseOggPage } from "../../src/audio/ogg-page.ts";
@@ -89,11 +89,12 @@ test("opus: pages are whole inside a row, number on, hold about half a second, a
 });
 
 test("a session in which nothing was encoded has no segment", () => {
-  for (const audioFormat of AUDIO_FORMATS) assert.deepEqual(createCutter(toFormat(audioFormat, 2)).end(), []);
+  for (const audioFormat of AUDIO_FORMATS)
+    assert.deepEqual(createCutter(toFormat(audioFormat, 2), FIRST_CUT).end(), []);
 });
 
 function cut(audioFormat: AudioFormat, splitIntervalSeconds: number, lengths: readonly number[]): CutPiece[] {
-  const cutter = createCutter(toFormat(audioFormat, splitIntervalSeconds));
+  const cutter = createCutter(toFormat(audioFormat, splitIntervalSeconds), FIRST_CUT);
   const segments = [...split(encoded[audioFormat], lengths)].flatMap((piece) => cutter.push(piece));
   return [...segments, ...cutter.end()];
 }

@@ -5,6 +5,7 @@ import { encodeWithFfmpeg } from "../../src/audio/encoder.ts";
 import { FrameParser } from "../../src/audio/frame-parser.ts";
 import { decodeToPcm } from "../../src/audio/decode.ts";
 import { createCutter } from "../../src/audio/create-cutter.ts";
+import { FIRST_CUT } from "../../src/audio/cutter.ts";
 import type { ShowFormat } from "../../src/core/show.ts";
 import { collect, encodeTone, toStream } from "../support/sound.ts";
 
@@ -29,7 +30,7 @@ async function keep(
   const parser = new FrameParser("mp3");
   const frames = [parser.push(station), parser.end()].flat().map((frame) => frame.bytes);
   const settings = { input: "mp3", format: { ...format, splitIntervalSeconds: 10 } } as const;
-  const cutter = createCutter(settings.format);
+  const cutter = createCutter(settings.format, FIRST_CUT);
   const encoded = await collect(encodeWithFfmpeg(toStream(...frames), settings, SIGNAL));
   const pieces = [...cutter.push(encoded), ...cutter.end()].map((piece) => piece.audioData);
   return await collect(decodeToPcm(format.audioFormat, toStream(...pieces), SIGNAL));

@@ -2,31 +2,103 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { AirClock, toClockErrorMs } from "../../src/record/air-clock.ts";
+import { createRandom } from "../support/random.ts";
 
 const NOW = { wallMs: 1_700_000_000_000, monotonicMs: 5000 };
+
+/** Frames come one by one. */
+function observe(air: AirClock, afterMs: number, seconds: number): void {
+  air.observe(NOW.monotonicMs + afterMs, { firstSeconds: seconds, lastSeconds: seconds });
+}
 
 test("a burst of older audio does not make the recording late", () => {
   const air = new AirClock(NOW, undefined);
   const burstSeconds = 4;
-  air.observe(NOW.monotonicMs + 20, burstSeconds);
-  for (let second = 1; second < 10; second++)
-    air.observe(NOW.monotonicMs + 20 + second * 1000, burstSeconds + second);
-  assert.equal(air.startMs, NOW.wallMs + 20 - burstSeconds * 1000);
+  observe(air, 20, burstSeconds);
+  for (let second = 1; second < 10; second++) observe(air, 20 + second * 1000, burstSeconds + second);
+  assert.equal(air.toMs(0), NOW.wallMs + 20 - burstSeconds * 1000);
 });
 
 test("the earliest arrival counts, not the first", () => {
   const air = new AirClock(NOW, undefined);
-  air.observe(NOW.monotonicMs + 300, 0);
-  air.observe(NOW.monotonicMs + 1010, 1);
-  air.observe(NOW.monotonicMs + 2200, 2);
-  assert.equal(air.startMs, NOW.wallMs + 10);
+  observe(air, 300, 0);
+  observe(air, 1010, 1);
+  observe(air, 2200, 2);
+  assert.equal(air.toMs(0), NOW.wallMs + 10);
 });
 
-test("arrivals later than the first seconds change nothing", () => {
+test("the start is told when a second of arrivals has been seen", () => {
   const air = new AirClock(NOW, undefined);
-  air.observe(NOW.monotonicMs, 0);
-  air.observe(NOW.monotonicMs + 20_000, 30);
-  assert.equal(air.startMs, NOW.wallMs);
+  assert.equal(air.isSettled(0), false);
+  observe(air, 0, 0);
+  assert.equal(air.isSettled(0), false);
+  observe(air, 1000, 1);
+  assert.equal(air.isSettled(1), true);
+});
+
+for (const ppm of [500, -500]) {
+  test(`a station that drifts by ${ppm} ppm stays right for two days, and nothing jumps`, () => {
+    const { random } = createRandom();
+    const air = new AirClock(NOW, undefined);
+    for (let seconds = 0; seconds < 2 * 86_400; seconds += 0.5) {
+      const trueMs = seconds * 1000 * (1 + ppm / 1e6);
+      const jitterMs = random() < 0.2 ? random() * 5 : random() * 140;
+      observe(air, trueMs + jitterMs, seconds);
+      assert.equal(air.jumpSeconds, undefined);
+      const errorMs = air.toMs(seconds) - NOW.wallMs - trueMs;
+      assert.ok(Math.abs(errorMs) < (seconds < 10 ? 140 : 60), `off by ${errorMs} ms after ${seconds} s`);
+    }
+  });
+}
+
+test("sound that comes late and catches up has not jumped, but is not settled meanwhile", () => {
+  const air = new AirClock(NOW, undefined);
+  for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
+  observe(air, 23_000, 20);
+  assert.equal(air.unsettledSeconds, 20);
+  assert.deepEqual([air.isSettled(20), air.isSettled(20.5)], [true, false]);
+  for (let second = 21; second < 24; second++) observe(air, 23_010, second);
+  assert.equal(air.unsettledSeconds, undefined);
+  assert.equal(air.toMs(0), NOW.wallMs);
+});
+
+test("sound that stays late has jumped: what comes behind the hole is placed anew", () => {
+  const air = new AirClock(NOW, undefined);
+  for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
+  for (let second = 20; second < 26; second++) observe(air, second * 1000 + 400, second);
+  assert.equal(air.jumpSeconds, 20);
+  assert.equal(air.toMs(19), NOW.wallMs + 19_000);
+  assert.deepEqual(air.takeJump(), { seconds: 20, byMs: 400 });
+  assert.equal(air.toMs(20), NOW.wallMs + 20_400);
+  assert.equal(air.isSettled(25), true);
+});
+
+test("sound that comes earlier than it could have been sent has jumped at once", () => {
+  const air = new AirClock(NOW, undefined);
+  for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
+  observe(air, 19_500, 20);
+  assert.deepEqual(air.takeJump(), { seconds: 20, byMs: -500 });
+});
+
+test("blocks of several seconds, as some servers send, are no jumps", () => {
+  const air = new AirClock(NOW, undefined);
+  for (let block = 0; block < 100; block++) {
+    const arrivalMs = NOW.monotonicMs + (block + 1) * 4000;
+    for (let second = 0; second < 4; second++) {
+      const seconds = block * 4 + second;
+      air.observe(arrivalMs + second, { firstSeconds: seconds, lastSeconds: seconds + 0.974 });
+    }
+    assert.equal(air.jumpSeconds, undefined);
+    assert.ok(Math.abs(air.toMs(0) - NOW.wallMs) < 40, `${air.toMs(0) - NOW.wallMs}`);
+  }
+});
+
+test("a clock that is anchored goes on from where the last recording ended", () => {
+  const air = new AirClock(NOW, undefined);
+  air.anchor(100, NOW.wallMs + 5);
+  assert.equal(air.toMs(100), NOW.wallMs + 5);
+  air.observe(NOW.monotonicMs + 2000, { firstSeconds: 101.9, lastSeconds: 101.97 });
+  assert.ok(Math.abs(air.toMs(100) - NOW.wallMs) < 10);
 });
 
 test("a Date near this machine's time is only proof of it; one that differs wins", () => {
@@ -36,6 +108,6 @@ test("a Date near this machine's time is only proof of it; one that differs wins
   const dayMs = 86_400_000;
   assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs - dayMs), 500 - dayMs);
   const air = new AirClock(NOW, NOW.wallMs - dayMs);
-  air.observe(NOW.monotonicMs, 0);
-  assert.equal(air.startMs, NOW.wallMs - dayMs + 500);
+  observe(air, 0, 0);
+  assert.equal(air.toMs(0), NOW.wallMs - dayMs + 500);
 });

@@ -16,22 +16,24 @@ test("a gap is booked once, with its first reason, from its first moment to the 
   const gaps = new GapLedger();
   gaps.open({ startMs: 1000, reason: "stalled", detail: "first" });
   gaps.open({ startMs: 2000, reason: "connect-failed", detail: "second" });
-  assert.deepEqual(gaps.close(9000), [
+  assert.deepEqual(gaps.toEvents(9000), [
     {
       timestampMs: 1000,
       kind: "gap",
       data: { start_ms: 1000, end_ms: 9000, reason: "stalled", detail: "first" },
     },
   ]);
-  assert.deepEqual(gaps.close(10_000), []);
+  gaps.close();
+  assert.deepEqual(gaps.toEvents(10_000), []);
 });
 
 test("where the sound of both sides meets there is no gap", () => {
   const gaps = new GapLedger();
   gaps.open({ startMs: 1000, reason: "disconnected", detail: "" });
-  assert.deepEqual(gaps.close(900), []);
+  assert.deepEqual(gaps.toEvents(900), []);
+  gaps.close();
   gaps.open({ startMs: 1000, reason: "disconnected", detail: "" });
-  assert.deepEqual(gaps.close(1100), []);
+  assert.deepEqual(gaps.toEvents(1100), []);
 });
 
 test("around the clock, what was missed while nobody recorded is one gap that is still open", () => {

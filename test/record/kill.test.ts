@@ -83,7 +83,7 @@ function readEndMs(path: string): number {
     .prepare(
       `SELECT max(end_ms) AS end_ms FROM (
          SELECT timestamp_ms + duration_samples / 48.0 AS end_ms FROM segments
-         UNION ALL SELECT max(timestamp_ms) + sum(duration_samples) / 48.0 FROM unfinished)`,
+         UNION ALL SELECT max(timestamp_ms) + sum(duration_samples) / 48.0 FROM pieces)`,
     )
     .get();
   return Number(row?.["end_ms"]);

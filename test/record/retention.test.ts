@@ -135,12 +135,13 @@ test("the file shrinks by what was deleted, while a reader looks at it", async (
   using archive = await createArchive({ sessions: [] });
   for (const startMs of [A, B]) {
     for (let second = 0; second < 60; second++) {
-      archive.writer.append({
+      const segment = {
         timestampMs: startMs + second * 1000,
         isTimestampFromSource: second === 0,
         durationSamples: 48_000,
         audioData: new Uint8Array(100_000).fill(second),
-      });
+      };
+      archive.writer.append(segment, 0, { events: [] });
     }
   }
   await using reader = new SqliteShowReader(archive.path);
@@ -165,7 +166,9 @@ test("ids are never given again, not even when all rows are gone", async () => {
     durationSamples: 1,
     audioData: Uint8Array.of(1),
   };
-  assert.equal(archive.writer.append(segment), 31);
+  archive.writer.append(segment, 0, { events: [] });
+  await using reader = new SqliteShowReader(archive.path);
+  assert.equal((await reader.bounds()).minId, 31);
 });
 
 /** Clocks that move as a test says. */

@@ -2,7 +2,10 @@ import type { CutPiece, Cutter } from "../../src/audio/cutter.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
 
 /** Cuts all that an encoder emitted, and puts the pieces of each segment together. */
-export function cutSegments(cutter: Cutter, chunks: Iterable<Uint8Array>): Omit<CutPiece, "isSegmentEnd">[] {
+export function cutSegments(
+  cutter: Cutter,
+  chunks: Iterable<Uint8Array>,
+): Omit<CutPiece, "isSegmentEnd" | "isSessionStart">[] {
   const segments: CutPiece[][] = [[]];
   for (const piece of [...[...chunks].flatMap((chunk) => cutter.push(chunk)), ...cutter.end()]) {
     segments.at(-1)?.push(piece);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+import { FIRST_CUT } from "../../src/audio/cutter.ts";
 import { OpusCutter } from "../../src/audio/opus-cutter.ts";
 import { samplesToMs, toCrc32 } from "../../src/core/segment.ts";
 import type { NewShowEvent } from "../../src/core/show-event.ts";
@@ -38,7 +39,7 @@ async function cutSession(
   segments: number,
 ): Promise<{ audioData: Uint8Array; startSample: number; durationSamples: number }[]> {
   if (segments >= ENCODED_SECONDS) throw new RangeError(`${segments} segments are more than were encoded`);
-  const cutter = new OpusCutter({ channels: 1, splitIntervalSeconds: SPLIT_SECONDS });
+  const cutter = new OpusCutter({ channels: 1, splitIntervalSeconds: SPLIT_SECONDS }, FIRST_CUT);
   return cutSegments(cutter, [await encodeOnce()]).slice(0, segments);
 }
 

@@ -1,0 +1,99 @@
+import { AppError } from "../core/app-error.ts";
+import { type Backoff, toBackoffMs } from "../core/backoff.ts";
+import { type OpenStation, openStation } from "./open-station.ts";
+import { type RecordingResult, type RecordingSetting, runRecording } from "./run-recording.ts";
+import { type Ending, toText } from "./station-stream.ts";
+
+/** Some stations block addresses that hammer them. */
+const RECONNECT: Backoff = { firstMs: 100, maxMs: 30_000 };
+
+/** A station that held for this long is well again: the next failure starts the back-off anew. */
+const WELL_AFTER_SECONDS = 10;
+
+/** After so many short recordings in a row, a connection that is open already is no reason to go on without a pause. */
+const QUICK_FAILURES_MAX = 3;
+
+/** While a fallback is heard, the first address is tried this often. */
+const TRY_FIRST_EVERY_MS = 60_000;
+
+export type KeepParts = Omit<RecordingSetting, "url"> & {
+  /** Told when nothing comes, before the pause until the next attempt. */
+  onPause: (ending: Ending) => void;
+};
+
+/**
+ * One recording after the other until `signal` aborts, with growing pauses while nothing comes. The addresses of a show are
+ * tried in order; while a later one is heard, the first is tried again and again, and taken as soon as it answers.
+ */
+export async function keepRecording(parts: KeepParts, signal: AbortSignal): Promise<void> {
+  const { show, clock, log } = parts;
+  let failures = 0;
+  let urlIndex = 0;
+  let next: OpenStation | undefined;
+  while (!signal.aborted) {
+    const setting = { ...parts, url: show.urls[urlIndex] ?? "" };
+    const { result, first } = await recordFrom(setting, { urlIndex, opened: next }, signal);
+    const isWell = result.heardSeconds >= WELL_AFTER_SECONDS;
+    failures = isWell || first !== undefined ? 0 : failures + 1;
+    parts.gaps.open({ startMs: result.endMs ?? clock.nowMs(), ...result.ending });
+    next = first ?? result.next;
+    if (signal.aborted) break;
+    if (first !== undefined) urlIndex = 0;
+    if (next !== undefined && failures <= QUICK_FAILURES_MAX) {
+      log.warn(`${toText(result.ending)}; connected again, but not where it broke off`);
+      continue;
+    }
+    next?.stream.close();
+    next = undefined;
+    urlIndex = isWell ? 0 : (urlIndex + 1) % show.urls.length;
+    const delayMs = toBackoffMs(RECONNECT, Math.max(0, failures - 1), parts.random);
+    parts.onPause(result.ending);
+    log.warn(`${toText(result.ending)}; next attempt in ${(delayMs / 1000).toFixed(1)} s`);
+    await clock.sleep(delayMs, signal);
+  }
+  next?.stream.close();
+}
+
+type From = { urlIndex: number; opened: OpenStation | undefined };
+
+/** Records from one address; from a fallback only until the first one is well, whose connection is then `first`. */
+async function recordFrom(
+  setting: RecordingSetting,
+  { urlIndex, opened }: From,
+  signal: AbortSignal,
+): Promise<{ result: RecordingResult; first: OpenStation | undefined }> {
+  if (urlIndex === 0) return { result: await runRecording(setting, opened, signal), first: undefined };
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const trying = tryFirst(setting, either, signal).finally(() => over.abort());
+  const result = await runRecording(setting, opened, either);
+  over.abort();
+  const first = await trying;
+  if (first === undefined) return { result, first };
+  const ending: Ending = { reason: "disconnected", detail: "the first address is well again" };
+  return { result: { ...result, ending }, first };
+}
+
+/** Connects to the first address as soon as that is possible; `undefined` when `over` aborts before. */
+async function tryFirst(
+  setting: RecordingSetting,
+  over: AbortSignal,
+  signal: AbortSignal,
+): Promise<OpenStation | undefined> {
+  const url = setting.show.urls[0] ?? "";
+  for (;;) {
+    await setting.clock.sleep(TRY_FIRST_EVERY_MS, over);
+    if (over.aborted) return undefined;
+    const opening = new AbortController();
+    const giveUp = (): void => opening.abort();
+    over.addEventListener("abort", giveUp, { once: true });
+    try {
+      return await openStation({ ...setting, url }, AbortSignal.any([signal, opening.signal]));
+    } catch (error) {
+      // Not well yet: the fallback goes on, and the log has said why it is heard.
+      if (!(error instanceof AppError) && !over.aborted) throw error;
+    } finally {
+      over.removeEventListener("abort", giveUp);
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import type { CutPiece, Cutter } from "../audio/cutter.ts";
+import { createCutter } from "../audio/create-cutter.ts";
+import { ENCODER_DELAY_SAMPLES } from "../audio/encoder.ts";
+import { SAMPLE_RATE, type ShowFormat } from "../core/show.ts";
+import type { Clock } from "../core/clock.ts";
+import type { NewShowEvent } from "../core/show-event.ts";
+import type { Extras, ShowWriter } from "../store/sqlite-show-writer.ts";
+import type { AirClock } from "./air-clock.ts";
+import { EventMarks } from "./event-marks.ts";
+import type { FrameHistory } from "./frame-history.ts";
+import type { GapLedger } from "./gap-ledger.ts";
+import { ResumeTail } from "./resume-tail.ts";
+import { SegmentKeeper } from "./segment-keeper.ts";
+import type { Heard, Stitch } from "./station-stream.ts";
+
+/** MP3 needs five frames before the one that is wanted, because frames borrow bits of earlier ones; AAC needs three. */
+const PRE_ROLL_FRAMES = 8;
+
+export type RecordingParts = {
+  format: ShowFormat;
+  writer: ShowWriter;
+  clock: Clock;
+  air: AirClock;
+  gaps: GapLedger;
+  history: FrameHistory;
+  tail: ResumeTail;
+  /** Where the sound that is to be kept begins. */
+  startSample: number;
+  /** The next time, after the given one, at which a session should end though nothing happened; Unix milliseconds. */
+  toBoundaryMs: (nowMs: number) => number;
+  /** Told of each arrival, with the time on the monotonic clock. */
+  onArrival: (arrivalMs: number) => void;
+};
+
+/**
+ * What is recorded from one unbroken stream: it sees what goes into the encoders and what comes out, gives each piece its
+ * place in time, and decides where sessions begin.
+ *
+ * Its sound is counted in seconds of what the station sent, and in samples at 48 kHz of what is kept.
+ */
+export class Recording {
+  readonly #parts: RecordingParts;
+  readonly #keeper: SegmentKeeper;
+  readonly #marks: EventMarks;
+  readonly #startSeconds: number;
+  #cutter: Cutter | undefined;
+  #firstEvents: readonly NewShowEvent[];
+  /** Where the sound behind the newest hole begins. */
+  #soundSample: number;
+  #boundaryMs: number | undefined;
+
+  constructor(parts: RecordingParts, firstEvents: readonly NewShowEvent[]) {
+    this.#parts = parts;
+    this.#firstEvents = firstEvents;
+    this.#soundSample = parts.startSample;
+    this.#startSeconds = parts.history.endSeconds;
+    this.#marks = new EventMarks((seconds) => parts.air.toMs(seconds));
+    this.#keeper = new SegmentKeeper(
+      {
+        writer: parts.writer,
+        clock: parts.clock,
+        toMs: (sample) => this.#toMs(sample),
+        isSettled: (sample) => parts.air.isSettled(this.#toSeconds(sample)),
+        toExtras: (endSample) => this.#toExtras(endSample),
+        onStored: () => this.#onStored(),
+      },
+      parts.startSample,
+    );
+  }
+
+  get keeper(): SegmentKeeper {
+    return this.#keeper;
+  }
+
+  /** Seconds of sound that came from the station. */
+  get heardSeconds(): number {
+    return this.#parts.history.endSeconds - this.#startSeconds;
+  }
+
+  /** Unix time at which the stored sound ends; `undefined` when nothing was stored. */
+  get endMs(): number | undefined {
+    const { storedSample } = this.#keeper;
+    return storedSample === this.#parts.startSample ? undefined : this.#toMs(storedSample);
+  }
+
+  /** Takes note of what came from the station, and has been added to the history. */
+  note(heard: Heard): void {
+    const { air, history, onArrival } = this.#parts;
+    onArrival(heard.arrivalMs);
+    this.#marks.add(heard, history.endSeconds);
+    const last = heard.frames.at(-1);
+    if (last === undefined) return;
+    const durationSeconds = heard.frames.reduce((sum, frame) => sum + frame.durationSeconds, 0);
+    const { endSeconds } = history;
+    const wasUnsettled = air.unsettledSeconds;
+    air.observe(heard.arrivalMs, {
+      firstSeconds: endSeconds - durationSeconds,
+      lastSeconds: endSeconds - last.durationSeconds,
+    });
+    const seconds = air.unsettledSeconds;
+    if (seconds !== undefined && seconds !== wasUnsettled) this.#cutter?.splitAt(this.#toSample(seconds));
+  }
+
+  /**
+   * A new encoder goes on where the last one ended. Returns the number of the frame with which it has to begin: some frames
+   * earlier, which only set decoder and encoder going. With `isSkipping`, it begins with what comes next instead.
+   */
+  beginEncoder(isSkipping: boolean): number {
+    const { format, history } = this.#parts;
+    const { endSample } = this.#keeper;
+    const found = isSkipping ? undefined : history.findPreRoll(endSample / SAMPLE_RATE, PRE_ROLL_FRAMES);
+    const from = found ?? { number: history.endNumber, seconds: history.endSeconds };
+    const fromSample = Math.round(from.seconds * SAMPLE_RATE);
+    const startSample = Math.max(endSample, fromSample);
+    if (startSample > endSample) this.#openGap(endSample, startSample);
+    this.#cutter = createCutter(format, { startSample, preRollSamples: startSample - fromSample });
+    return from.number;
+  }
+
+  /** Takes what an encoder emits and stores the pieces that it completes. */
+  add(chunk: Uint8Array): void {
+    const pieces = this.#cutter?.push(chunk) ?? [];
+    for (const piece of pieces) this.#keeper.keep(piece);
+    this.#placeJump();
+    if (pieces.at(-1)?.isSegmentEnd === true) this.#placeBoundary();
+  }
+
+  /** Takes what is left of an encoder that has ended, for whatever reason. */
+  endEncoder(): void {
+    for (const piece of this.#cutter?.end() ?? []) this.#keeper.keep(piece);
+  }
+
+  /** The recording goes on from another recorder's; told in it. */
+  markStitch(stitch: Stitch): void {
+    this.#marks.add({ frames: [], titles: [], arrivalMs: 0, stitch }, this.#startSeconds);
+  }
+
+  /** A decoder was replaced; told in the recording. */
+  markDecoder(detail: string): void {
+    this.#marks.addMark("decoder-replaced", { detail }, this.#parts.history.endSeconds);
+  }
+
+  /** Stores what is left as a short last segment. */
+  finish(): void {
+    this.#placeJump();
+    this.#keeper.finish();
+  }
+
+  /** Sound that jumped in time begins a session of its own. */
+  #placeJump(): void {
+    const { air, gaps } = this.#parts;
+    if (air.jumpSeconds === undefined) return;
+    const sample = this.#toSample(air.jumpSeconds);
+    if (this.#keeper.endSample < sample) return;
+    this.#keeper.restartAt(sample, (held) => {
+      const jump = air.takeJump();
+      this.#soundSample = held[0]?.startSample ?? this.#keeper.endSample;
+      const endMs = this.#toMs(this.#soundSample);
+      gaps.open({ startMs: endMs - (jump?.byMs ?? 0), reason: "frames-lost", detail: "" });
+      return this.#restart(held);
+    });
+  }
+
+  /** A session that goes on for long ends now and then, so that retention has a place to cut. */
+  #placeBoundary(): void {
+    const endSample = this.#keeper.endSample;
+    const endMs = this.#toMs(endSample);
+    this.#boundaryMs ??= this.#parts.toBoundaryMs(endMs);
+    if (endMs < this.#boundaryMs || !this.#parts.air.isSettled(this.#toSeconds(endSample))) return;
+    this.#boundaryMs = this.#parts.toBoundaryMs(endMs);
+    this.#keeper.restartAt(endSample, (held) => this.#restart(held));
+  }
+
+  #restart(held: readonly CutPiece[]): CutPiece[] {
+    return this.#cutter?.restart(held) ?? [...held];
+  }
+
+  #openGap(endSample: number, startSample: number): void {
+    this.#soundSample = startSample;
+    this.#parts.gaps.open({ startMs: this.#toMs(endSample), reason: "decoder-failed", detail: "" });
+  }
+
+  #toExtras(endSample: number): Extras {
+    const { gaps, tail } = this.#parts;
+    const soundMs = this.#toMs(this.#soundSample);
+    const first = this.#firstEvents.map((event) => ({ ...event, timestampMs: soundMs }));
+    const events = [...gaps.toEvents(soundMs), ...first, ...this.#marks.toEvents()];
+    return { events, resume: tail.toUpdate({ endSample, endMs: this.#toMs(endSample) }) };
+  }
+
+  #onStored(): void {
+    this.#parts.gaps.close();
+    this.#parts.tail.onStored();
+    this.#firstEvents = [];
+    this.#marks.clear();
+  }
+
+  get #delaySamples(): number {
+    return ENCODER_DELAY_SAMPLES[this.#parts.format.audioFormat];
+  }
+
+  #toSample(seconds: number): number {
+    return Math.round(seconds * SAMPLE_RATE) + this.#delaySamples;
+  }
+
+  #toSeconds(sample: number): number {
+    return (sample - this.#delaySamples) / SAMPLE_RATE;
+  }
+
+  #toMs(sample: number): number {
+    return this.#parts.air.toMs(this.#toSeconds(sample));
+  }
+}

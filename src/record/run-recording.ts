@@ -1,0 +1,170 @@
+import type { Encode } from "../audio/encoder.ts";
+import type { FrameFormat } from "../audio/frame.ts";
+import type { ShowConfig } from "../config/record-config.ts";
+import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
+import { SAMPLE_RATE } from "../core/show.ts";
+import type { GapReason } from "../core/show-event.ts";
+import type { ShowWriter } from "../store/sqlite-show-writer.ts";
+import { FrameHistory } from "./frame-history.ts";
+import type { GapLedger } from "./gap-ledger.ts";
+import { InputPump } from "./input-pump.ts";
+import { type OpenStation, openStation } from "./open-station.ts";
+import { Patience } from "./patience.ts";
+import { Recording } from "./recording.ts";
+import { type Resumed, resumeRecording, ResumeTail } from "./resume-tail.ts";
+import type { Ending } from "./station-stream.ts";
+import type { StreamSource } from "./stream-source.ts";
+import { trimOverlap } from "./trim-overlap.ts";
+import { toUnbrokenStream } from "./unbroken-stream.ts";
+
+/** A decoder that ends again so soon is taken to choke on the same frames. */
+const DECODER_WELL_SECONDS = 10;
+
+/** The frames that a decoder choked on are fed again once, in case it was no fault of theirs, and then left out. */
+const DECODER_RETRIES = 1;
+
+/** A decoder that ends after so many beginnings in a row ends the recording: a pause may help. */
+const DECODER_FAILURES_MAX = 5;
+
+const DECODER_FAILED: Ending = { reason: "decoder-failed", detail: "it ended before the station did" };
+
+/** The failures that a recording may end with; any other is a bug or a broken database. */
+const REASONS: Readonly<Partial<Record<ErrorCode, GapReason>>> = {
+  network: "connect-failed",
+  unsupported: "unsupported-format",
+  decoder: "decoder-failed",
+  "disk-full": "disk-full",
+};
+
+type Parts = { recording: Recording; pump: InputPump; input: FrameFormat };
+
+export type RecordingSetting = {
+  show: ShowConfig;
+  url: string;
+  source: StreamSource;
+  encode: Encode;
+  writer: ShowWriter;
+  clock: Clock;
+  random: () => number;
+  log: Log;
+  gaps: GapLedger;
+  toBoundaryMs: (nowMs: number) => number;
+  onArrival: (arrivalMs: number) => void;
+  onLost: (ending: Ending) => void;
+};
+
+/** What came of one recording. */
+export type RecordingResult = {
+  ending: Ending;
+  heardSeconds: number;
+  /** Unix time at which the stored sound ends; `undefined` when nothing was stored. */
+  endMs: number | undefined;
+  /** A connection that is open already, for the next recording to begin with. */
+  next: OpenStation | undefined;
+};
+
+/**
+ * Records one unbroken stream, across connections that can be joined exactly and decoders that have to be replaced, until
+ * the station ends it or `signal` aborts. What was heard is stored first; then the reason is told. Nothing that a station, the
+ * decoder or the disk does is thrown.
+ *
+ * It begins with `opened`, where the recording before has left a connection, or else with one of its own, which goes on where the
+ * last recording in the database ended if it can.
+ */
+export async function runRecording(
+  setting: RecordingSetting,
+  opened: OpenStation | undefined,
+  signal: AbortSignal,
+): Promise<RecordingResult> {
+  let station = opened;
+  let resumed: Resumed | undefined;
+  try {
+    setting.writer.finishUnfinished();
+    station ??= await openStation(setting, signal);
+    if (opened === undefined) resumed = await resumeRecording(setting, station);
+    if (resumed === undefined) {
+      setting.writer.forgetResume();
+      await trimOverlap(station, setting.writer.history()?.soundEndMs, setting.clock);
+    }
+  } catch (error) {
+    station?.stream.close();
+    return { ending: toEnding(error, signal), heardSeconds: 0, endMs: undefined, next: undefined };
+  }
+  const parts = createRecording(setting, { station, resumed }, signal);
+  const { recording, pump } = parts;
+  let failure: Ending | undefined;
+  try {
+    await encodeAll(setting, parts, signal);
+    recording.finish();
+  } catch (error) {
+    failure = toEnding(error, signal);
+  } finally {
+    await pump.close();
+  }
+  const { heardSeconds, endMs } = recording;
+  if (failure === undefined && pump.end !== undefined) return { heardSeconds, endMs, ...pump.end };
+  pump.end?.next?.stream.close();
+  return { heardSeconds, endMs, ending: failure ?? DECODER_FAILED, next: undefined };
+}
+
+function createRecording(
+  setting: RecordingSetting,
+  { station, resumed }: { station: OpenStation; resumed: Resumed | undefined },
+  signal: AbortSignal,
+): Parts {
+  const history = resumed?.history ?? new FrameHistory();
+  const tail = new ResumeTail(history, setting.clock, station);
+  const { format } = setting.show;
+  const startSample = resumed?.startSample ?? 0;
+  const recording = new Recording(
+    { ...setting, format, air: station.air, history, tail, startSample },
+    station.events,
+  );
+  if (resumed !== undefined) recording.markStitch(resumed.stitch);
+  const reopen = (signal: AbortSignal): Promise<OpenStation> => openStation(setting, signal);
+  const stream = toUnbrokenStream(station, { ...setting, history, reopen }, signal);
+  const pump = new InputPump({ stream, history, note: (heard) => recording.note(heard) });
+  return { recording, pump, input: station.stream.format };
+}
+
+/** Runs one encoder after the other, until the stream is over or they fail too often. */
+async function encodeAll(
+  setting: RecordingSetting,
+  { recording, pump, input }: Parts,
+  signal: AbortSignal,
+): Promise<void> {
+  using patience = new Patience(setting.clock, signal);
+  const settings = { input, format: setting.show.format };
+  for (let failures = 0; ;) {
+    const startSample = recording.keeper.endSample;
+    const number = recording.beginEncoder(failures > DECODER_RETRIES);
+    try {
+      for await (const chunk of setting.encode(pump.feed(number), settings, patience.signal)) {
+        recording.add(chunk);
+      }
+      recording.endEncoder();
+      return;
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "decoder") throw error;
+      recording.endEncoder();
+      const keptSeconds = (recording.keeper.endSample - startSample) / SAMPLE_RATE;
+      failures = keptSeconds >= DECODER_WELL_SECONDS ? 1 : failures + 1;
+      if (signal.aborted || failures >= DECODER_FAILURES_MAX) {
+        recording.finish();
+        throw error;
+      }
+      setting.log.warn("the decoder ended; another one is fed with the same frames", error);
+      recording.markDecoder(toReason(error));
+    }
+  }
+}
+
+function toEnding(error: unknown, signal: AbortSignal): Ending {
+  if (signal.aborted) return { reason: "stopped", detail: "" };
+  if (!(error instanceof AppError)) throw error;
+  const reason = REASONS[error.code];
+  if (reason === undefined) throw error;
+  return { reason, detail: toReason(error) };
+}

@@ -1,0 +1,41 @@
+import type { Clock } from "../core/clock.ts";
+import type { Frame } from "../audio/frame.ts";
+import type { OpenStation } from "./open-station.ts";
+import type { Heard } from "./station-stream.ts";
+
+/** When a new connection's first sound left the server is known well enough after this long. */
+const LISTEN_MS = 1000;
+
+/** A burst does not reach back further. */
+const REACH_MS_MAX = 60_000;
+
+/**
+ * Leaves out what a new connection repeats of sound that is stored already, though its frames are others: all that left the server
+ * before `endMs`.
+ */
+export async function trimOverlap(
+  station: OpenStation,
+  endMs: number | undefined,
+  clock: Clock,
+): Promise<void> {
+  const { stream, air } = station;
+  const agoMs = air.toUnixMs(clock.monotonicMs()) - (endMs ?? -Infinity);
+  // Sound of the future was placed by a clock that has been set since.
+  if (endMs === undefined || agoMs < 0 || agoMs > REACH_MS_MAX) return;
+  const batches: Heard[] = [];
+  let heardMs = 0;
+  let startMs = Infinity;
+  const startedMs = clock.monotonicMs();
+  while (clock.monotonicMs() - startedMs < LISTEN_MS) {
+    const next = await stream.next();
+    if (next.kind !== "heard") break;
+    batches.push(next.heard);
+    for (const frame of next.heard.frames) {
+      startMs = Math.min(startMs, next.heard.arrivalMs - heardMs);
+      heardMs += frame.durationSeconds * 1000;
+    }
+  }
+  let frameEndMs = air.toUnixMs(startMs);
+  const isNew = (frame: Frame): boolean => (frameEndMs += frame.durationSeconds * 1000) > endMs;
+  stream.unread(batches.map((heard) => ({ ...heard, frames: heard.frames.filter(isNew) })));
+}
