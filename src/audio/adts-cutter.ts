@@ -7,6 +7,9 @@ import { PieceBuilder } from "./piece-builder.ts";
 
 const NO_HEAD = new Uint8Array(0);
 
+/** Of AAC-LC, the only kind that is kept. */
+const FRAME_SAMPLES = 1024;
+
 /**
  * Cuts ADTS AAC between frames. The frames of two encoders do not lie on one grid, and ADTS has no way to leave a part of a
  * frame out: behind a pre-roll, less than a frame of sound may be heard again.
@@ -17,7 +20,8 @@ export class AdtsCutter implements Cutter {
   #preRollSamples: number;
 
   constructor(format: Pick<ShowFormat, "splitIntervalSeconds">, start: CutStart) {
-    this.#builder = new PieceBuilder(format.splitIntervalSeconds, start.startSample);
+    const againSamples = start.preRollSamples % FRAME_SAMPLES;
+    this.#builder = new PieceBuilder(format.splitIntervalSeconds, start.startSample - againSamples);
     this.#preRollSamples = start.preRollSamples;
   }
 

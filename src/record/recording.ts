@@ -181,11 +181,15 @@ export class Recording {
   }
 
   #toExtras(endSample: number): Extras {
-    const { gaps, tail } = this.#parts;
+    const { gaps, tail, history } = this.#parts;
     const soundMs = this.#toMs(this.#soundSample);
     const first = this.#firstEvents.map((event) => ({ ...event, timestampMs: soundMs }));
     const events = [...gaps.toEvents(soundMs), ...first, ...this.#marks.toEvents()];
-    return { events, resume: tail.toUpdate({ endSample, endMs: this.#toMs(endSample) }) };
+    // An encoder that is told to end fills its last packet up: that is no sound of the station.
+    const heardSample = Math.min(endSample, this.#toSample(history.endSeconds));
+    const endSeconds = this.#toSeconds(heardSample);
+    const end = { endSample: heardSample, endSeconds, endMs: this.#toMs(heardSample) };
+    return { events, resume: tail.toUpdate(end) };
   }
 
   #onStored(): void {

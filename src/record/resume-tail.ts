@@ -1,7 +1,6 @@
 import { type Frame, toSeconds } from "../audio/frame.ts";
-import { SAMPLE_RATE } from "../core/show.ts";
 import type { Clock } from "../core/clock.ts";
-import type { ResumeUpdate } from "../store/recording-state.ts";
+import type { ResumePoint, ResumeUpdate } from "../store/recording-state.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import { FrameHistory } from "./frame-history.ts";
 import { joinStation } from "./join-station.ts";
@@ -34,14 +33,12 @@ export class ResumeTail {
     this.#savedNumber = history.endNumber;
   }
 
-  toUpdate(end: { endSample: number; endMs: number }): ResumeUpdate {
+  toUpdate(end: Omit<ResumePoint, "input" | "heardMs">): ResumeUpdate {
     const { endSeconds } = this.#history;
-    // An encoder that is told to end fills its last packet up: that is no sound of the station.
-    const endSample = Math.min(end.endSample, Math.floor(endSeconds * SAMPLE_RATE));
     const frames = this.#history.since(this.#savedNumber);
     const tailSeconds = Math.min(TAIL_SECONDS_MAX, this.#burstMs() / 1000 + TAIL_SECONDS_MIN);
     return {
-      point: { input: this.#input, endSample, endMs: end.endMs, heardMs: this.#clock.nowMs() },
+      point: { ...end, input: this.#input, heardMs: this.#clock.nowMs() },
       part: frames.length === 0 ? undefined : { endSeconds, frames: packFrames(frames) },
       keepFromSeconds: endSeconds - tailSeconds,
     };
@@ -74,7 +71,7 @@ export async function resumeRecording(
   const lost = { frames: tail.map((frame) => frame.bytes), frameMs, lastArrivalMs };
   const joined = await joinStation(station.stream, lost, clock);
   if (joined.kind !== "joined") return undefined;
-  station.air.anchor(last.point.endSample / SAMPLE_RATE, last.point.endMs);
+  station.air.anchor(last.point.endSeconds, last.point.endMs);
   const reason = writer.history()?.wasStopped === true ? "stopped" : "crashed";
   return {
     history: toHistory(tail, last.tail.at(-1)?.endSeconds ?? 0),

@@ -63,6 +63,7 @@ export class SegmentKeeper {
   }
 
   keep(piece: CutPiece): void {
+    if (piece.isSessionStart) this.finish();
     this.#pieces.push(piece);
     this.#endSample = toEnd(piece);
     while (this.#appendFirst((end) => this.#parts.isSettled(end)));

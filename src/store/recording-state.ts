@@ -29,6 +29,8 @@ export type ResumePoint = {
   input: string;
   /** In the sound of the recording, at 48 kHz. */
   endSample: number;
+  /** In what the station sent. */
+  endSeconds: number;
   /** Unix time at which that sound left the server. */
   endMs: number;
   /** Unix time, by this machine, at which the newest of `tail` had come. */
