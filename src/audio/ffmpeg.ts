@@ -1,7 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { Readable, type Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Readable, Writable } from "node:stream";
 
 import { AppError, toReason } from "../core/app-error.ts";
 
@@ -46,9 +45,7 @@ export async function* runFfmpeg(
   const childGone = new AbortController();
   void exit.then(() => childGone.abort());
   const source = watchSource(input);
-  const feed = pipeline(Readable.from(source.bytes, { objectMode: true, highWaterMark: 1 }), child.stdin, {
-    signal: childGone.signal,
-  }).then(
+  const feed = write(source.bytes, child.stdin, childGone.signal).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -68,6 +65,22 @@ export async function* runFfmpeg(
     kill();
     await exit;
   }
+}
+
+/** Writes all of `input` as fast as the child takes it; rejects when the child does not take it all. */
+async function write(
+  input: AsyncIterable<Uint8Array>,
+  stdin: Writable,
+  childGone: AbortSignal,
+): Promise<void> {
+  // A child that is gone may refuse a write after nobody waits for it any more; its status tells why.
+  stdin.on("error", () => undefined);
+  for await (const bytes of input) {
+    childGone.throwIfAborted();
+    if (!stdin.write(bytes)) await once(stdin, "drain", { signal: childGone });
+  }
+  childGone.throwIfAborted();
+  stdin.end();
 }
 
 /** Passes bytes on and keeps what their source throws, which is not ffmpeg's fault. */

@@ -67,10 +67,11 @@ export class AirClock {
     this.#firstArrivalMs ??= arrivalMs;
     this.#lastArrivalMs = arrivalMs;
     const boundMs = arrivalMs - sound.lastSeconds * 1000;
-    if (!this.#isAnchored && arrivalMs - this.#firstArrivalMs <= SETTLE_MS) {
+    if (boundMs < this.#lineMs && this.#heardMs <= SETTLE_MS) {
       this.#earliest.add(arrivalMs, boundMs);
-      this.#lineMs = Math.min(this.#lineMs, boundMs);
-    } else {
+      this.#lineMs = boundMs;
+      this.#late = undefined;
+    } else if (this.#heardMs >= PROVISIONAL_MS) {
       this.#follow(arrivalMs, boundMs, sound);
     }
     this.#lastSeconds = sound.lastSeconds;
@@ -88,8 +89,7 @@ export class AirClock {
 
   /** Whether the time of all sound before `seconds` is known. */
   isSettled(seconds: number): boolean {
-    if (this.#firstArrivalMs === undefined) return false;
-    if (!this.#isAnchored && this.#lastArrivalMs - this.#firstArrivalMs < PROVISIONAL_MS) return false;
+    if (this.#heardMs < PROVISIONAL_MS) return false;
     return seconds <= (this.unsettledSeconds ?? Infinity);
   }
 
@@ -112,6 +112,12 @@ export class AirClock {
     this.#jump = undefined;
     this.#earliest.clear();
     return { seconds, byMs };
+  }
+
+  /** How long arrivals have been looked at; a line that is anchored has been known for long. */
+  get #heardMs(): number {
+    if (this.#firstArrivalMs === undefined) return -Infinity;
+    return this.#isAnchored ? Infinity : this.#lastArrivalMs - this.#firstArrivalMs;
   }
 
   #follow(arrivalMs: number, boundMs: number, sound: ArrivedSound): void {

@@ -1,9 +1,14 @@
+import type { Clock } from "../core/clock.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { FrameHistory } from "./frame-history.ts";
 import type { Heard } from "./station-stream.ts";
 import type { UnbrokenEnd } from "./unbroken-stream.ts";
 
+/** Each write wakes a child; collected for so long, they cost half of the processor time and no more than this in a kill. */
+const WRITE_EVERY_MS = 100;
+
 export type PumpParts = {
+  clock: Clock;
   /** Adds what it hears to the history before it passes it on. */
   stream: AsyncGenerator<Heard, UnbrokenEnd>;
   history: FrameHistory;
@@ -31,13 +36,25 @@ export class InputPump {
 
   /** The frames from `number` on, for one encoder. That it stops taking them does not end the stream. */
   async *feed(number: number): AsyncGenerator<Uint8Array> {
-    const { history } = this.#parts;
-    for (let next = number; ;) {
-      const frames = history.since(next);
-      next = history.endNumber;
-      if (frames.length > 0) yield concatBytes(frames.map((frame) => frame.bytes));
-      else if (this.#end === undefined) await this.#readOnce();
-      else return;
+    const { history, clock } = this.#parts;
+    const over = new AbortController();
+    let writtenMs = -Infinity;
+    try {
+      for (let next = number; this.#end === undefined || next < history.endNumber;) {
+        const dueInMs = writtenMs + WRITE_EVERY_MS - clock.monotonicMs();
+        if (next === history.endNumber) {
+          await this.#readOnce();
+        } else if (dueInMs > 0 && this.#end === undefined) {
+          await Promise.race([this.#readOnce(), clock.sleep(dueInMs, over.signal)]);
+        } else {
+          const frames = history.since(next);
+          next = history.endNumber;
+          writtenMs = clock.monotonicMs();
+          yield concatBytes(frames.map((frame) => frame.bytes));
+        }
+      }
+    } finally {
+      over.abort();
     }
   }
 

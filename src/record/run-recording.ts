@@ -125,7 +125,7 @@ function createRecording(
   if (resumed !== undefined) recording.markStitch(resumed.stitch);
   const reopen = (signal: AbortSignal): Promise<OpenStation> => openStation(setting, signal);
   const stream = toUnbrokenStream(station, { ...setting, history, reopen }, signal);
-  const pump = new InputPump({ stream, history, note: (heard) => recording.note(heard) });
+  const pump = new InputPump({ ...setting, stream, history, note: (heard) => recording.note(heard) });
   return { recording, pump, input: station.stream.format };
 }
 

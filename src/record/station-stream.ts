@@ -178,6 +178,7 @@ async function* readChunks(
       const arrivalMs = clock.monotonicMs();
       yield { ...(icy?.push(bytes) ?? { audio: bytes, titles: [] }), arrivalMs };
     }
+    if (signal.aborted) return { reason: "stopped", detail: "" };
     return { reason: "disconnected", detail: "the station closed the connection" };
   } catch (error) {
     if (signal.aborted) return { reason: "stopped", detail: "" };
