@@ -4,7 +4,8 @@ import type { Log } from "../core/log.ts";
 import type { Library } from "../store/library.ts";
 import type { TimeRange } from "../playback/opus-file.ts";
 import { toOpusRange } from "../playback/opus-range.ts";
-import { readShowSummary, readTimeline, type ShowSummary } from "../playback/timeline.ts";
+import type { ShowSummary } from "../playback/api-answers.ts";
+import { readShowSummary, readTimeline } from "../playback/timeline.ts";
 import { requireTimeRange } from "./parameters.ts";
 
 /** What listeners ask for: `/api/shows` and below. */

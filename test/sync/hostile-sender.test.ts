@@ -86,6 +86,7 @@ const SPOILED_ROWS: Record<string, (rows: SegmentRow[]) => readonly Row[]> = {
   "a CRC that is text": withLast({ crc32: "1" }),
   "a time that is text": withLast({ timestamp_ms: "now" }),
   "no time": withLast({ timestamp_ms: null }),
+  "a time that no calendar has": withLast({ timestamp_ms: 9e15 }),
   "a negative length": withLast({ duration_samples: -1 }),
   "a boundary that is neither 0 nor 1": withLast({ is_timestamp_from_source: 2 }),
   "no audio": withLast({ audio_data: undefined }),
@@ -208,6 +209,7 @@ describe("events that cannot be believed", () => {
     "data that is no object": [{ ...event, data: "x" }],
     "data without end": [{ ...event, data: { title: "x".repeat(100_000) } }],
     "a time that is no number": [{ ...event, timestamp_ms: "x" }],
+    "a time that no calendar has": [{ ...event, timestamp_ms: 9e15 }],
   };
   for (const [name, list] of Object.entries(lists)) {
     test(`${name}: exit 1, the segments stay and no event of the answer is kept`, async () => {
