@@ -21,6 +21,16 @@ const BODY_BYTES_MAX = 256 * 1024 * 1024;
 /** How much of a refusal is read for its message. */
 const PROBLEM_BYTES_MAX = 16_384;
 
+const TOKEN_HINT = "give the sender's token with --token-file";
+const REDIRECT_HINT =
+  "redirects are not followed; give the address that it leads to, such as https instead of http";
+
+/** What to do about some answers, by their status. */
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [401, TOKEN_HINT],
+  ...[301, 302, 303, 307, 308].map((status) => [status, REDIRECT_HINT] as const),
+]);
+
 type IdPage = { startId: number; endId: number; limit: number };
 
 /** Asks one sender, and believes nothing that does not have the shape it should have. */
@@ -113,7 +123,7 @@ export class SenderClient {
       await this.#collect(path, body, PROBLEM_BYTES_MAX).catch(() => undefined),
     );
     const detail = /"detail"\s*:\s*"([^"]{1,300})"/.exec(text)?.[1];
-    const hint = status === 401 ? "give the sender's token with --token-file" : (detail ?? "");
+    const hint = HINTS.get(status) ?? detail ?? "";
     return new AppError("network", `${this.#url}${path} answered ${status}${hint === "" ? "" : `: ${hint}`}`);
   }
 

@@ -195,7 +195,7 @@ describe("answers that cannot be believed", () => {
       url.pathname === "/api/sync/shows"
         ? { json: {}, status: 307, headers: { Location: `${sender.url}/elsewhere` } }
         : undefined;
-    assertRefused(await runSync({ url: sender.url, directory: archive.path, show: "a" }), 1, "307");
+    assertRefused(await runSync({ url: sender.url, directory: archive.path, show: "a" }), 1, "307", "redirects");
     assert.deepEqual(sender.requests.slice(before), ["/api/sync/shows"]);
   });
 });
