@@ -188,6 +188,15 @@ describe("answers that cannot be believed", () => {
     });
   }
 
+  test("millions of empty lists are refused before they are parsed", async () => {
+    using archive = tempDir();
+    sender.tamper = ({ resource }) =>
+      resource === "segments"
+        ? { raw: (response) => void response.end(`[${"[],".repeat(600_000)}[]]`) }
+        : undefined;
+    assertRefused(await runSync({ url: sender.url, directory: archive.path, show: "a" }), 1, "500000 values");
+  });
+
   test("a redirect is not followed anywhere, so that the token stays where it belongs", async () => {
     using archive = tempDir();
     const before = sender.requests.length;
@@ -195,7 +204,12 @@ describe("answers that cannot be believed", () => {
       url.pathname === "/api/sync/shows"
         ? { json: {}, status: 307, headers: { Location: `${sender.url}/elsewhere` } }
         : undefined;
-    assertRefused(await runSync({ url: sender.url, directory: archive.path, show: "a" }), 1, "307", "redirects");
+    assertRefused(
+      await runSync({ url: sender.url, directory: archive.path, show: "a" }),
+      1,
+      "307",
+      "redirects",
+    );
     assert.deepEqual(sender.requests.slice(before), ["/api/sync/shows"]);
   });
 });
