@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 
-import type { ShowSummary, Timeline } from "../src/playback/timeline.ts";
+import type { ShowSummary, Timeline } from "../src/playback/api-answers.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -46,16 +46,28 @@ export function createArchive(readJson: ReadJson): Archive {
   const toViewOf = (name: string): ShowView | undefined =>
     view.value?.name === name ? view.value : undefined;
 
+  /** A timeline that is too long for one answer comes in several, each from where the one before ends. */
   async function readTimeline(
     name: string,
     fromMs: number,
     toMs: number,
     abort: AbortSignal,
   ): Promise<Timeline> {
-    const path = `/api/shows/${encodeURIComponent(name)}/timeline?from=${fromMs}&to=${toMs}`;
-    const timeline = await readJson<Timeline>(path, abort);
-    abort.throwIfAborted();
-    return timeline;
+    const pages: Timeline[] = [];
+    let completeToMs = fromMs;
+    while (completeToMs < toMs) {
+      const path = `/api/shows/${encodeURIComponent(name)}/timeline?from=${completeToMs}&to=${toMs}`;
+      const page = await readJson<Timeline>(path, abort);
+      abort.throwIfAborted();
+      pages.push(page);
+      completeToMs = page.complete_to_ms;
+    }
+    return {
+      sessions: pages.flatMap((page) => page.sessions),
+      gaps: pages.flatMap((page) => page.gaps),
+      titles: pages.flatMap((page) => page.titles),
+      complete_to_ms: completeToMs,
+    };
   }
 
   async function refresh(abort: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Timeline, TimelineGap, TimelineSession, TimelineTitle } from "../src/playback/timeline.ts";
+import type { Timeline, TimelineGap, TimelineSession, TimelineTitle } from "../src/playback/api-answers.ts";
 import type { ZoneClock } from "./zone-clock.ts";
 
 export type Title = { atMs: number; text: string };

@@ -1,7 +1,7 @@
 import type { Signal } from "@preact/signals";
 import type { JSX } from "preact";
 
-import type { ShowSummary } from "../src/playback/timeline.ts";
+import type { ShowSummary } from "../src/playback/api-answers.ts";
 import type { Archive, ShowView } from "./archive.ts";
 import { type SessionRow, toDays } from "./days.ts";
 import { type Playback, Player } from "./player.tsx";

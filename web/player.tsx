@@ -1,7 +1,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 
-import type { ShowSummary } from "../src/playback/timeline.ts";
+import type { ShowSummary } from "../src/playback/api-answers.ts";
 import { toAudioUrl } from "./archive.ts";
 import { type SessionRow, toTitleAt } from "./days.ts";
 import { toLengthText, toSpanText } from "./words.ts";

@@ -1,4 +1,4 @@
-import type { ShowSummary } from "../src/playback/timeline.ts";
+import type { ShowSummary } from "../src/playback/api-answers.ts";
 import type { ZoneClock } from "./zone-clock.ts";
 
 const FORMATS: ReadonlyMap<string, string> = new Map([

@@ -18,6 +18,12 @@ export function toServerUrl(text: string): URL {
   throw new InvalidArgumentError("An address such as http://sender.example:3000 is needed.");
 }
 
+/** Reads the name of a directory. An empty one, as of a variable that a script did not set, would mean the current one. */
+export function toDirectory(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("The name of a directory is needed.");
+}
+
 /** Collects names of shows from an option that may be given more than once. */
 export function toShowNames(text: string, known: readonly string[] = []): readonly string[] {
   const reason = whyNotShowName(text);

@@ -36,7 +36,7 @@ function createProgram(stop: StopSignals): Command {
     )
     .version(readVersion(), "-V, --version")
     .option("--debug", "show where in the program an error came from")
-    .helpCommand("help [command]", "tell more about a command")
+    .helpCommand(false)
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
   addRecordCommand(program, stop.signal);
@@ -44,13 +44,31 @@ function createProgram(stop: StopSignals): Command {
   addServeCommand(program, stop.signal);
   addVerifyCommand(program, stop.signal);
   addDemoCommand(program, stop.signal);
+  addHelpCommand(program);
   // Behind the commands, which would inherit it.
   program.allowExcessArguments().action(() => {
-    const [name] = program.args;
-    const what = name === undefined ? "no command given" : `there is no command "${name}"`;
-    throw new AppError("usage", `${what}; save_audio_stream --help lists them`);
+    throw toCommandError(program.args[0]);
   });
   return program;
+}
+
+/** The ready-made one answers an unknown command with the whole help and no reason. */
+function addHelpCommand(program: Command): void {
+  program
+    .command("help")
+    .description("tell more about a command")
+    .argument("[command]")
+    .action((name?: string) => {
+      if (name === undefined) program.help();
+      const command = program.commands.find((known) => known.name() === name);
+      if (command === undefined) throw toCommandError(name);
+      command.help();
+    });
+}
+
+function toCommandError(name: string | undefined): AppError {
+  const what = name === undefined ? "no command given" : `there is no command "${name}"`;
+  return new AppError("usage", `${what}; save_audio_stream --help lists them`);
 }
 
 function isUsageError(error: unknown): boolean {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 
 import { readToken } from "../config/record-config.ts";
 import { AppError } from "../core/app-error.ts";
+import type { Log } from "../core/log.ts";
 import { createApp } from "../http/app.ts";
 import { HttpServer } from "../http/server.ts";
 import { type Library, SqliteLibrary } from "../store/library.ts";
@@ -33,30 +34,33 @@ export function addServeCommand(program: Command, signal: AbortSignal): void {
     .addHelpText("after", EXAMPLES)
     .action(async (paths: string[], options: ServeOptions) => {
       const library = new SqliteLibrary(paths);
-      const unreadable = await findUnreadable(library);
+      await requireReadable(library);
       const token = options.tokenFile === undefined ? undefined : readToken(options.tokenFile);
       await using server = await HttpServer.listen(options.host, options.port);
       const log = createLogger();
-      for (const error of unreadable) log.warn(error.message);
+      await tellPassedOver(library, log);
       server.serve(createApp({ library, log, token, health: () => [], isSender: false }));
       process.stdout.write(`listen at ${server.url}\n`);
       await untilAborted(signal);
     });
 }
 
-/** Why some of the files cannot be played; throws when that is all of them. */
-async function findUnreadable(library: Library): Promise<AppError[]> {
-  const names = await library.names();
-  const errors: AppError[] = [];
-  for (const name of names) {
+/** Throws why when there are files and none of them can be played. */
+async function requireReadable(library: Library): Promise<void> {
+  let failure: AppError | undefined;
+  for (const name of await library.names()) {
     try {
       await (await library.open(name))[Symbol.asyncDispose]();
+      return;
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      errors.push(error);
+      failure ??= error;
     }
   }
-  const [first] = errors;
-  if (first !== undefined && errors.length === names.length) throw first;
-  return errors;
+  if (failure !== undefined) throw failure;
+}
+
+/** Says at the start already what the page will not show. */
+async function tellPassedOver(library: Library, log: Log): Promise<void> {
+  for await (const _ of library.shows((reason) => log.warn(reason)));
 }

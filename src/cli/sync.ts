@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { AppError } from "../core/app-error.ts";
 import { SqliteRecipientStore } from "../store/sqlite-recipient-writer.ts";
 import { syncShows } from "../sync/sync-pass.ts";
-import { toServerUrl, toShowNames, toWholeNumber } from "./options.ts";
+import { toDirectory, toServerUrl, toShowNames, toWholeNumber } from "./options.ts";
 import { createSenderClient } from "./sender.ts";
 import { orStopped } from "./stop-signals.ts";
 import { createSyncDisplay } from "./sync-display.ts";
@@ -32,7 +32,11 @@ export function addSyncCommand(program: Command, signal: AbortSignal): void {
     .command("sync")
     .description("bring shows home from a sender: one pass, then end")
     .requiredOption("-r, --remote-url <url>", "the sender's address", toServerUrl)
-    .requiredOption("-l, --local-dir <directory>", "where the copies are kept, one database per show")
+    .requiredOption(
+      "-l, --local-dir <directory>",
+      "where the copies are kept, one database per show",
+      toDirectory,
+    )
     .option("-n, --show <name>", "a show to bring home; may be given more than once", toShowNames)
     .option("--all", "bring home every show that the sender has")
     .option(

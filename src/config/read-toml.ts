@@ -7,7 +7,7 @@ import { AppError, toReason } from "../core/app-error.ts";
 
 /** Reads a TOML file and holds it against a schema. Every failure is one `config` error that names the key and the value. */
 export function readToml<T>(path: string, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(parseFile(path));
+  const result = schema.safeParse(parseFile(path), { reportInput: true });
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => toMessage(issue));
   throw new AppError("config", `${path}: ${issues.join("; ")}`);
@@ -41,5 +41,15 @@ function toMessage(issue: z.core.$ZodIssue): string {
     const keys = issue.keys.map((key) => `"${key}"`).join(", ");
     return `${path === "" ? "" : `${path}: `}unknown key ${keys}`;
   }
-  return path === "" ? issue.message : `${path}: ${issue.message}`;
+  const finding = toFinding(issue);
+  return path === "" ? finding : `${path}: ${finding}`;
+}
+
+/** What is wrong with a value, which a message of our own names already. */
+function toFinding({ code, input, message }: z.core.$ZodIssue): string {
+  if (code === "custom") return message;
+  if (input === undefined) return "it is missing";
+  if (typeof input === "string") return `${JSON.stringify(input.slice(0, 80))}: ${message}`;
+  const isShort = typeof input === "number" || typeof input === "bigint" || typeof input === "boolean";
+  return isShort ? `${input}: ${message}` : message;
 }

@@ -37,6 +37,9 @@ export type ApiConfig = {
   token: string | undefined;
 };
 
+/** What libopus takes; AAC has no limit of its own below that of the schema. */
+const OPUS_KBPS_MAX_PER_CHANNEL = 256;
+
 /** What `record` works by. Plain data: it crosses to the recording thread. */
 export type RecordConfig = {
   outputDir: string;
@@ -117,6 +120,13 @@ function toShowConfig(path: string, show: ShowFile): ShowConfig {
   const urls = show.urls ?? (show.url === undefined ? [] : [show.url]);
   if (urls.length === 0 || (show.url !== undefined && show.urls !== undefined)) {
     throw new AppError("config", `${path}: the show "${show.name}" needs either url or urls`);
+  }
+  const opusKbpsMax = OPUS_KBPS_MAX_PER_CHANNEL * show.channels;
+  if (show.audio_format === "opus" && (show.bitrate ?? 0) > opusKbpsMax) {
+    throw new AppError(
+      "config",
+      `${path}: the show "${show.name}" has bitrate ${show.bitrate}; opus with channels = ${show.channels} takes ${opusKbpsMax} at most`,
+    );
   }
   const defaultKbps = DEFAULT_BITRATE_KBPS_PER_CHANNEL[show.audio_format] * show.channels;
   return {

@@ -67,13 +67,25 @@ const stationUrl = z.string().superRefine((text, context) => {
   context.addIssue(`"${text}" is no address of a station: it has to begin with http:// or https://`);
 });
 
+/** Temporal takes an offset or a whole moment for a zone too; neither has the rules for summer time, nor a name. */
 const timezone = z.string().superRefine((text, context) => {
   try {
     Temporal.Now.zonedDateTimeISO(text);
+    if (/^[A-Za-z]/.test(text)) return;
   } catch {
-    context.addIssue(`"${text}" is no IANA time zone such as "Europe/Berlin"`);
+    // Told below.
   }
+  context.addIssue(`"${text}" is no IANA time zone such as "Europe/Berlin"`);
 });
+
+/** A window with its pads stays shorter than the week after which it comes back, and the search for the next one short. */
+const PAD_MAX_MS = 86_400_000;
+
+const pad = duration
+  .refine((ms) => ms <= PAD_MAX_MS, {
+    error: ({ input }) => `a pad of ${Number(input) / 1000} s is too long: a day ("1d") at most`,
+  })
+  .default(0);
 
 const headers = z.record(
   z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "no name of an HTTP header"),
@@ -98,13 +110,13 @@ const show: z.ZodType<ShowFile> = z.strictObject({
   urls: z.array(stationUrl).min(1).optional(),
   audio_format: z.enum(AUDIO_FORMATS).default("opus"),
   bitrate: z.int().min(6).max(510).optional(),
-  channels: z.union([z.literal(1), z.literal(2)]).default(1),
+  channels: z.literal([1, 2]).default(1),
   split_interval: z.int().min(1).max(3600).default(10),
   retention_hours: z.number().positive().max(1_000_000).default(168),
   timezone: timezone.default("UTC"),
   headers: headers.default({}),
-  pad_before: duration.default(0),
-  pad_after: duration.default(0),
+  pad_before: pad,
+  pad_after: pad,
   silence_after: duration.optional(),
   retention_waits_for: z.array(z.string()).default([]),
   max_bytes: byteSize.optional(),

@@ -5,7 +5,7 @@ export type ErrorCode =
   | "missing-tool" // ffmpeg is not there
   | "not-found" // a show, file or directory that does not exist
   | "busy" // a port, directory or database that somebody else holds
-  | "not-a-database" // a file that is no database of this program
+  | "not-a-database" // a file that is no database of this program, or is gone
   | "mismatch" // two sides that should agree do not
   | "is-recipient" // a recipient database where a sender's is wanted, or the reverse
   | "unauthorized" // no bearer token, or a wrong one

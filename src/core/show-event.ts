@@ -1,3 +1,6 @@
+/** The last millisecond of the year 9999, and as far back: calendars in browsers know little more. */
+export const MOMENT_MS_MAX = 253_402_300_799_999;
+
 /** Something that happened to a show; one row. `data` is a JSON object whose keys depend on `kind`. */
 export type ShowEvent = {
   id: number;

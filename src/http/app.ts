@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 
 import { AppError } from "../core/app-error.ts";
 import type { Log } from "../core/log.ts";
@@ -26,16 +26,33 @@ export type AppParts = {
 export function createApp(parts: AppParts): Hono {
   const app = new Hono();
   app.onError((error, context) => {
-    if (!(error instanceof AppError)) parts.log.warn(`a request for ${context.req.path} failed`, error);
-    return toProblem(error, context);
+    const problem = toProblem(error, context);
+    if (problem.status >= 500) logFailure(parts.log, context.req.path, error);
+    return problem;
   });
   app.notFound((context) =>
     toProblem(new AppError("not-found", "there is nothing at this address"), context),
   );
+  app.use("*", forbidStoring);
   app.route("/api/health", createHealthRoutes(parts.token, parts.health));
   app.use("*", requireToken(parts.token));
-  if (parts.isSender) app.route("/api/sync/shows", createSyncRoutes(parts.library));
-  app.route("/api/shows", createPlaybackRoutes(parts.library));
+  if (parts.isSender) app.route("/api/sync/shows", createSyncRoutes(parts.library, parts.log));
+  app.route("/api/shows", createPlaybackRoutes(parts.library, parts.log));
   app.route("/", createPageRoutes());
   return app;
+}
+
+/**
+ * Answers tell what the databases hold now, and often only to those who have the token: no cache may keep one. What may
+ * be kept says so itself.
+ */
+const forbidStoring: MiddlewareHandler = async (context, next) => {
+  await next();
+  if (!context.res.headers.has("Cache-Control")) context.header("Cache-Control", "no-store");
+};
+
+/** A stranger is told little of a failure on this side, so the log has to tell the rest. */
+function logFailure(log: Log, path: string, error: unknown): void {
+  if (error instanceof AppError) log.warn(`a request for ${path} failed: ${error.message}`);
+  else log.warn(`a request for ${path} failed`, error);
 }

@@ -29,11 +29,14 @@ export function requireIdRange(context: Context): { startId: number; endId: numb
   throw new AppError("usage", `start_id ${startId} lies behind end_id ${endId}`);
 }
 
-/** `limit`, between 1 and `max`: a larger one is no error. */
+/**
+ * `limit`, clamped to 1 to `max`: no whole number is too large, not even one that a number here cannot hold, and 0 is
+ * answered with one row, because an empty answer says that there is none.
+ */
 export function readLimit(context: Context, absent: number, max: number): number {
-  const limit = readWholeNumber(context, "limit") ?? absent;
-  if (limit === 0) throw new AppError("usage", "limit is 0; at least 1 is needed");
-  return Math.min(limit, max);
+  const text = readOnce(context, "limit") ?? String(absent);
+  if (!/^\d+$/.test(text)) throw new AppError("usage", `limit is ${quote(text)}; a whole number is needed`);
+  return Math.min(Math.max(1, Number(text)), max);
 }
 
 /** `from` and `to` as Unix milliseconds, both needed and in order: ISO 8601 with an offset, or Unix milliseconds. */
@@ -52,7 +55,11 @@ function requireTime(context: Context, name: string): number {
     return Temporal.Instant.from(text).epochMilliseconds;
   } catch {
     const example = "2026-11-23T21:47:32+01:00";
-    throw new AppError("usage", `${name} is ${quote(text)}; write it as ${example} or as Unix milliseconds`);
+    const hint = text.includes(" ") ? ", with %2B for the + sign" : "";
+    throw new AppError(
+      "usage",
+      `${name} is ${quote(text)}; write it as ${example}${hint}, or as Unix milliseconds`,
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 
 import { AppError } from "../core/app-error.ts";
+import type { Log } from "../core/log.ts";
 import type { Library } from "../store/library.ts";
 import type { ShowReader } from "../store/show-reader.ts";
 import { toWireEvent, toWireMetadata, toWireSegment, type WireDigest } from "../sync/wire.ts";
@@ -16,11 +17,11 @@ const EVENTS_DEFAULT = 500;
 const ROWS_MAX = 10_000;
 
 /** What senders offer to receivers: `/api/sync/shows` and below. */
-export function createSyncRoutes(library: Library): Hono {
+export function createSyncRoutes(library: Library, log: Log): Hono {
   const routes = new Hono();
   routes.get("/", async (context) => {
     const shows: { name: string }[] = [];
-    for await (const { name, reader } of library.shows()) {
+    for await (const { name, reader } of library.shows((reason) => log.warn(reason))) {
       if (!reader.metadata.isRecipient) shows.push({ name });
     }
     return context.json({ shows });

@@ -1,46 +1,50 @@
-import type { ShowEvent } from "../core/show-event.ts";
+import { MOMENT_MS_MAX, type ShowEvent } from "../core/show-event.ts";
 import type { ShowReader } from "../store/show-reader.ts";
+import type { ShowSummary, Timeline, TimelineGap, TimelineTitle } from "./api-answers.ts";
 
-/** More events than this in one answer help nobody. */
+/** Gaps, and as many titles, in one answer: weeks of a station that has a new title each minute. */
 const EVENTS_MAX = 10_000;
 
-export type TimelineSession = { start_ms: number; end_ms: number };
-export type TimelineGap = { start_ms: number; end_ms: number; reason: string; detail: string };
-export type TimelineTitle = { timestamp_ms: number; title: string };
+type TimeRange = { fromMs: number; toMs: number };
 
-/** What there is of a show in a stretch of time, and why not where there is nothing. */
-export type Timeline = { sessions: TimelineSession[]; gaps: TimelineGap[]; titles: TimelineTitle[] };
-
-/** What a list of shows tells of each. Times are `null` for a show that has nothing yet. */
-export type ShowSummary = {
-  name: string;
-  audio_format: string;
-  bitrate: number;
-  channels: number;
-  timezone: string;
-  is_recipient: boolean;
-  first_ms: number | null;
-  last_ms: number | null;
-};
-
-/** The timeline from `fromMs` to `toMs`. Gaps belong to it that begin in it. */
-export async function readTimeline(
-  reader: ShowReader,
-  range: { fromMs: number; toMs: number },
-): Promise<Timeline> {
+/**
+ * The timeline from `fromMs` to `toMs`: sessions and gaps that reach into it, titles that begin in it. Titles have a count of their own, so
+ * that a flood of them hides no gap.
+ */
+export async function readTimeline(reader: ShowReader, range: TimeRange): Promise<Timeline> {
   const sessions = await reader.sessions(range);
-  const events = await reader.eventsBetween({ ...range, limit: EVENTS_MAX });
+  const gaps = await readKind(reader, "gap", range);
+  const titles = await readKind(reader, "title", range);
+  const completeToMs = Math.min(gaps.completeToMs, titles.completeToMs);
+  const isComplete = (event: ShowEvent): boolean => event.timestampMs < completeToMs;
   return {
     sessions: sessions.map((session) => ({ start_ms: session.startMs, end_ms: Math.round(session.endMs) })),
-    gaps: events.filter((event) => event.kind === "gap").map(toGap),
-    titles: events.filter((event) => event.kind === "title").map(toTitle),
+    gaps: gaps.events.filter(isComplete).map(toGap),
+    titles: titles.events.filter(isComplete).map(toTitle),
+    complete_to_ms: completeToMs,
   };
+}
+
+/** Events of a kind, and up to when they are all there; whoever goes on from there gets on, even if one moment has too many. */
+async function readKind(
+  reader: ShowReader,
+  kind: string,
+  range: TimeRange,
+): Promise<{ events: ShowEvent[]; completeToMs: number }> {
+  const events = await reader.eventsWithin({ kind, ...range, limit: EVENTS_MAX + 1 });
+  const firstLeftOut = events[EVENTS_MAX];
+  if (firstLeftOut === undefined) return { events, completeToMs: range.toMs };
+  const completeToMs = Math.max(range.fromMs + 1, firstLeftOut.timestampMs);
+  return { events: events.slice(0, EVENTS_MAX), completeToMs };
 }
 
 export async function readShowSummary(name: string, reader: ShowReader): Promise<ShowSummary> {
   const { format, timezone, isRecipient } = reader.metadata;
   const sessions = await reader.sessions({ fromMs: -Infinity, toMs: Infinity });
-  const ends = sessions.map((session) => session.endMs);
+  const [firstMs, lastMs] = sessions.reduce(
+    ([first, last], { startMs, endMs }) => [Math.min(first, startMs), Math.max(last, endMs)],
+    [Infinity, -Infinity],
+  );
   return {
     name,
     audio_format: format.audioFormat,
@@ -48,8 +52,8 @@ export async function readShowSummary(name: string, reader: ShowReader): Promise
     channels: format.channels,
     timezone,
     is_recipient: isRecipient,
-    first_ms: sessions.length === 0 ? null : Math.min(...sessions.map((session) => session.startMs)),
-    last_ms: sessions.length === 0 ? null : Math.round(Math.max(...ends)),
+    first_ms: sessions.length === 0 ? null : firstMs,
+    last_ms: sessions.length === 0 ? null : Math.round(lastMs),
   };
 }
 
@@ -75,7 +79,7 @@ function readData(event: ShowEvent): Record<string, unknown> {
 
 /** What a time that is none is taken for: the time of its event. */
 function toTimeMs(value: unknown, event: ShowEvent): number {
-  return typeof value === "number" ? value : event.timestampMs;
+  return typeof value === "number" && Math.abs(value) <= MOMENT_MS_MAX ? value : event.timestampMs;
 }
 
 function toText(value: unknown): string {

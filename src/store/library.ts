@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
-import { AppError } from "../core/app-error.ts";
+import { AppError, type ErrorCode } from "../core/app-error.ts";
 import { whyNotShowName } from "../core/show.ts";
 import type { ShowReader } from "./show-reader.ts";
 import { DATABASE_SUFFIX } from "./sqlite-schema.ts";
@@ -14,15 +14,20 @@ export type NamedReader = { name: string; reader: ShowReader };
 export interface Library {
   /** Names in order, also of files that turn out not to be a show's database. */
   names(): Promise<string[]>;
-  /** Each show in order of names; files that are no show's database are passed over. */
-  shows(): AsyncIterable<NamedReader>;
+  /** Each show in order of names. Files that are no show's database are passed over; of each, `onPassedOver` is told once. */
+  shows(onPassedOver: (reason: string) => void): AsyncIterable<NamedReader>;
   /** Throws `not-found` for a show that there is not. The caller closes the reader. */
   open(name: string): Promise<ShowReader>;
 }
 
+/** What opening a file says that holds no show. One that is busy is a show, and must not vanish from a list. */
+const NO_SHOW: readonly ErrorCode[] = ["not-a-database", "corrupt", "mismatch", "not-found"];
+
 /** Shows as SQLite files: those of the given directories, and the given files. */
 export class SqliteLibrary implements Library {
   readonly #paths: readonly string[];
+  /** Why a file is no show, by its name, so that each reason is told once. */
+  readonly #passedOver = new Map<string, string>();
 
   /** Throws `not-found` when one of the paths does not exist, `usage` when two of them hold a show of one name. */
   constructor(paths: readonly string[]) {
@@ -31,30 +36,44 @@ export class SqliteLibrary implements Library {
   }
 
   async names(): Promise<string[]> {
-    return [...this.#files().keys()].sort();
+    return [...this.#filesNow().keys()].sort();
   }
 
-  async *shows(): AsyncGenerator<NamedReader> {
+  async *shows(onPassedOver: (reason: string) => void): AsyncGenerator<NamedReader> {
     for (const name of await this.names()) {
-      await using reader = await this.#openIfShow(name);
+      await using reader = await this.#openIfShow(name, onPassedOver);
       if (reader !== undefined) yield { name, reader };
     }
   }
 
   async open(name: string): Promise<ShowReader> {
-    const path = this.#files().get(name);
+    const path = this.#filesNow().get(name);
     if (path === undefined)
       throw new AppError("not-found", `there is no show ${JSON.stringify(name.slice(0, 80))}`);
     return new SqliteShowReader(path);
   }
 
   /** A directory may hold other databases too: they are no shows, and no reason to show nothing. */
-  async #openIfShow(name: string): Promise<ShowReader | undefined> {
+  async #openIfShow(name: string, onPassedOver: (reason: string) => void): Promise<ShowReader | undefined> {
     try {
-      return await this.open(name);
+      const reader = await this.open(name);
+      this.#passedOver.delete(name);
+      return reader;
     } catch (error) {
-      if (error instanceof AppError) return undefined;
-      throw error;
+      if (!(error instanceof AppError) || !NO_SHOW.includes(error.code)) throw error;
+      if (this.#passedOver.get(name) !== error.message) onPassedOver(error.message);
+      this.#passedOver.set(name, error.message);
+      return undefined;
+    }
+  }
+
+  /** What was in order at first and is not any more is no fault of whoever asks, and its path is not for them. */
+  #filesNow(): Map<string, string> {
+    try {
+      return this.#files();
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      throw new AppError("not-a-database", error.message, { cause: error });
     }
   }
 

@@ -35,6 +35,9 @@ export interface ShowReader extends AsyncDisposable {
   sessions(time: { fromMs: number; toMs: number }): Promise<Session[]>;
   /** Ascending, ids above `afterId`, at most `limit`. */
   events(page: { afterId: number; limit: number }): Promise<ShowEvent[]>;
-  /** Ascending by time. Those that begin from `fromMs` to before `toMs`, at most `limit`. */
-  eventsBetween(time: { fromMs: number; toMs: number; limit: number }): Promise<ShowEvent[]>;
+  /**
+   * Ascending by the time at which they begin, at most `limit`. Events of a kind that reach into the time from `fromMs` to
+   * before `toMs`: one that tells of a stretch does so up to its `end_ms`, any other at its own time alone.
+   */
+  eventsWithin(query: { kind: string; fromMs: number; toMs: number; limit: number }): Promise<ShowEvent[]>;
 }

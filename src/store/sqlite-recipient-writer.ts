@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { AppError } from "../core/app-error.ts";
 import type { SegmentHead } from "../core/segment.ts";
 import { parseShowName } from "../core/show.ts";
 import { ExclusiveLock } from "./exclusive-lock.ts";
+import { isDirectory, makeDirectory } from "./make-directory.ts";
 import type {
   RecipientBatch,
   RecipientState,
@@ -42,7 +43,7 @@ export class SqliteRecipientStore implements RecipientStore {
     create: () => { metadata: MetadataText; state: RecipientState },
   ): Promise<RecipientWriter> {
     const path = this.#toPath(name);
-    mkdirSync(this.#directory, { recursive: true });
+    makeDirectory(this.#directory);
     const lock = new ExclusiveLock(join(this.#directory, `.${name}.lock`), `cannot sync into ${path}`);
     try {
       if (!existsSync(path)) {
@@ -56,8 +57,16 @@ export class SqliteRecipientStore implements RecipientStore {
     }
   }
 
+  /** Throws `mismatch` where a file is there whose name differs in case alone: not every file system keeps them apart. */
   #toPath(name: string): string {
-    return join(this.#directory, parseShowName(name) + DATABASE_SUFFIX);
+    const file = parseShowName(name) + DATABASE_SUFFIX;
+    const files = isDirectory(this.#directory) ? readdirSync(this.#directory) : [];
+    const twin = files.find((other) => other !== file && other.toLowerCase() === file.toLowerCase());
+    if (twin === undefined) return join(this.#directory, file);
+    throw new AppError(
+      "mismatch",
+      `${name}: ${join(this.#directory, twin)} is there already, and its name differs from ${file} in case alone; sync into another directory to keep both`,
+    );
   }
 }
 

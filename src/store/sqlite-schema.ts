@@ -56,7 +56,7 @@ export function openShowDatabase(
   path: string,
   options: { readOnly: boolean },
 ): { sqlite: Sqlite; metadata: ShowMetadata } {
-  if (!existsSync(path)) throw new AppError("not-found", `${path} does not exist`);
+  if (!existsSync(path)) throw new AppError("not-a-database", `${path} does not exist`);
   const sqlite = Sqlite.open(path, options);
   try {
     const metadata = parseShowMetadata(readMetadata(sqlite), path);

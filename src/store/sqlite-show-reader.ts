@@ -100,10 +100,18 @@ export class SqliteShowReader implements ShowReader {
     return this.#sqlite.all(sql, page.afterId, page.limit).map(toShowEvent);
   }
 
-  async eventsBetween(time: { fromMs: number; toMs: number; limit: number }): Promise<ShowEvent[]> {
-    const sql = `SELECT ${EVENT_COLUMNS} FROM events WHERE timestamp_ms >= ? AND timestamp_ms < ?
-                 ORDER BY timestamp_ms, id LIMIT ?`;
-    return this.#sqlite.all(sql, time.fromMs, time.toMs, time.limit).map(toShowEvent);
+  async eventsWithin(query: {
+    kind: string;
+    fromMs: number;
+    toMs: number;
+    limit: number;
+  }): Promise<ShowEvent[]> {
+    const { kind, fromMs, toMs, limit } = query;
+    // A sender may write anything as the end, so a text, which is more than any number, counts as none.
+    const sql = `SELECT ${EVENT_COLUMNS} FROM events WHERE kind = ?1 AND timestamp_ms < ?3 AND (timestamp_ms >= ?2
+                   OR (json_type(data, '$.end_ms') IN ('integer', 'real') AND json_extract(data, '$.end_ms') > ?2))
+                 ORDER BY timestamp_ms, id LIMIT ?4`;
+    return this.#sqlite.all(sql, kind, fromMs, toMs, limit).map(toShowEvent);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,3 +1,4 @@
+import { AppError } from "../core/app-error.ts";
 import type { ShowReader } from "../store/show-reader.ts";
 import type { SenderClient } from "./sender-client.ts";
 import type { WireDigest } from "./wire.ts";
@@ -20,6 +21,7 @@ export async function compareDigests(
   sides: { reader: ShowReader; client: SenderClient },
   signal: AbortSignal,
 ): Promise<DigestComparison | undefined> {
+  await requireOrigin(name, sides, signal);
   const { minId, maxId } = await sides.reader.bounds();
   const comparison: DigestComparison = { compared: 0, differing: [] };
   if (maxId === 0) return comparison;
@@ -39,6 +41,22 @@ export async function compareDigests(
     startId = endId + 1;
   }
   return comparison;
+}
+
+/** Throws `mismatch` when the segments are not from this sender: that none differs would then say nothing. */
+async function requireOrigin(
+  name: string,
+  { reader, client }: { reader: ShowReader; client: SenderClient },
+  signal: AbortSignal,
+): Promise<void> {
+  const { uniqueId, text } = reader.metadata;
+  const origin = text["source_unique_id"] ?? uniqueId;
+  const { unique_id: theirs } = await client.metadata(name, signal);
+  if (theirs === origin) return;
+  throw new AppError(
+    "mismatch",
+    `${name}: it comes from "${origin}", the sender has "${theirs}": another show`,
+  );
 }
 
 /** The sender's digests of a range by id, however many answers they take: a trimmed copy is thin where its sender is not. */

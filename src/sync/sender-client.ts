@@ -18,8 +18,28 @@ import {
 /** Enough for 100 rows of an hour of sound at 16 kbit/s, and below the longest string there can be. */
 const BODY_BYTES_MAX = 256 * 1024 * 1024;
 
+/**
+ * Values in one answer, counted by the marks that divide them, before they are parsed: 256 MiB of empty lists would be
+ * gigabytes of objects. The largest honest answers, 10,000 rows of eight values or 500 long titles, have half of it.
+ */
+const VALUES_MAX = 500_000;
+/** 1 for each byte that is one of these marks. */
+const VALUE_MARKS: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  ",[{".includes(String.fromCharCode(byte)) ? 1 : 0,
+);
+
 /** How much of a refusal is read for its message. */
 const PROBLEM_BYTES_MAX = 16_384;
+
+const TOKEN_HINT = "give the sender's token with --token-file";
+const REDIRECT_HINT =
+  "redirects are not followed; give the address that it leads to, such as https instead of http";
+
+/** What to do about some answers, by their status. */
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [401, TOKEN_HINT],
+  ...[301, 302, 303, 307, 308].map((status) => [status, REDIRECT_HINT] as const),
+]);
 
 type IdPage = { startId: number; endId: number; limit: number };
 
@@ -113,18 +133,22 @@ export class SenderClient {
       await this.#collect(path, body, PROBLEM_BYTES_MAX).catch(() => undefined),
     );
     const detail = /"detail"\s*:\s*"([^"]{1,300})"/.exec(text)?.[1];
-    const hint = status === 401 ? "give the sender's token with --token-file" : (detail ?? "");
+    const hint = HINTS.get(status) ?? detail ?? "";
     return new AppError("network", `${this.#url}${path} answered ${status}${hint === "" ? "" : `: ${hint}`}`);
   }
 
   async #collect(path: string, body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
+    let values = 0;
     try {
       for await (const chunk of body) {
         bytes += chunk.length;
         if (bytes > bytesMax)
           throw new AppError("network", `${this.#url}${path} is longer than ${bytesMax} bytes`);
+        values += countValues(chunk);
+        if (values > VALUES_MAX)
+          throw new AppError("network", `${this.#url}${path} has more than ${VALUES_MAX} values`);
         chunks.push(chunk);
       }
     } catch (error) {
@@ -133,6 +157,12 @@ export class SenderClient {
     }
     return concatBytes(chunks);
   }
+}
+
+function countValues(chunk: Uint8Array): number {
+  let values = 0;
+  for (const byte of chunk) values += VALUE_MARKS[byte] ?? 0;
+  return values;
 }
 
 function toPath(name: string, resource: string): string {

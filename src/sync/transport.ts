@@ -22,14 +22,14 @@ export type Transport = (path: string, signal: AbortSignal) => Promise<Answer>;
 /** Asks over HTTP or HTTPS. Redirects are not followed, so the token never leaves the sender that it belongs to. */
 export function createHttpTransport(root: URL, token: string | undefined): Transport {
   const send = root.protocol === "https:" ? httpsRequest : httpRequest;
-  const prefix = root.pathname.replace(/\/$/, "");
+  const prefix = root.pathname.replace(/\/+$/, "");
   const headers = {
     Accept: "application/json",
     "Accept-Encoding": "identity",
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
   };
   return async (path, signal) => {
-    const url = new URL(prefix + path, root);
+    const url = toUrl(root, prefix + path);
     const request = send(url, { headers, signal, timeout: IDLE_TIMEOUT_MS });
     request.on("timeout", () => {
       request.destroy(new Error(`nothing came for ${IDLE_TIMEOUT_MS / 1000} s`));
@@ -52,6 +52,15 @@ export function createHttpTransport(root: URL, token: string | undefined): Trans
       request.on("error", () => undefined);
     }
   };
+}
+
+/** Only the path is replaced: resolved against the root, one that begins with two slashes would name another server. */
+function toUrl(root: URL, pathAndQuery: string): URL {
+  const url = new URL(root);
+  const [path = "", query = ""] = pathAndQuery.split("?");
+  url.pathname = path;
+  url.search = query;
+  return url;
 }
 
 /** The address for messages, without the password that may be in it. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { Segment } from "../core/segment.ts";
-import type { ShowEvent } from "../core/show-event.ts";
+import { MOMENT_MS_MAX, type ShowEvent } from "../core/show-event.ts";
 import type { ShowMetadata } from "../store/show-metadata.ts";
 import type { ShowBounds } from "../store/show-reader.ts";
 
@@ -12,6 +12,7 @@ const TEXT_CHARS_MAX = 200;
 const EVENT_CHARS_MAX = 16_384;
 
 const id = z.int().min(0);
+const moment = z.int().min(-MOMENT_MS_MAX).max(MOMENT_MS_MAX);
 const text = z.string().max(TEXT_CHARS_MAX);
 
 /** `GET /api/sync/shows`. Other keys are let through, here and below: more may be added. */
@@ -74,7 +75,7 @@ export const wireMetadata: z.ZodType<WireMetadata> = z.object({
 export const wireSegments: z.ZodType<WireSegment[]> = z.array(
   z.object({
     id: id.min(1),
-    timestamp_ms: z.int(),
+    timestamp_ms: moment,
     is_timestamp_from_source: z.int().min(0).max(1),
     audio_data: z.string(),
     duration_samples: z.int().min(0).optional(),
@@ -85,7 +86,7 @@ export const wireSegments: z.ZodType<WireSegment[]> = z.array(
 export const wireEvents: z.ZodType<WireEvent[]> = z.array(
   z.object({
     id: id.min(1),
-    timestamp_ms: z.int(),
+    timestamp_ms: moment,
     kind: text.min(1),
     data: z
       .record(z.string(), z.unknown())

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import type { Log } from "../../src/core/log.ts";
 import { toCrc32 } from "../../src/core/segment.ts";
 import {
   AIR_START_MS,
@@ -171,6 +172,8 @@ test("an absent limit is 100, and a large one is clamped and never an error", as
   assert.equal(await count("&limit=101"), 101);
   assert.equal(await count("&limit=1000000"), 1000);
   assert.equal(await count("&limit=9007199254740991"), 1000);
+  assert.equal(await count("&limit=9223372036854775808"), 1000);
+  assert.equal(await count("&limit=0"), 1, "an empty answer would say that there is no row");
   const digests = await getJson<unknown[]>("/api/sync/shows/large/digests?start_id=1&end_id=5000");
   assert.equal(digests.length, 1500);
 });
@@ -226,8 +229,6 @@ describe("parameters that are none", () => {
     "1e309",
     "1e3",
     "0x10",
-    "9223372036854775808",
-    "9007199254740992",
     "1.5",
     "1.0",
     "",
@@ -242,6 +243,7 @@ describe("parameters that are none", () => {
     "%00",
     "١",
   ];
+  const unsafe = ["9223372036854775808", "9007199254740992"];
   const queries = [
     "segments",
     "segments?start_id=1",
@@ -253,14 +255,13 @@ describe("parameters that are none", () => {
     "digests",
     "digests?start_id=5&end_id=4",
     "events?after_id=1&after_id=1",
-    ...bad.flatMap((value) => [
+    ...[...bad, ...unsafe].flatMap((value) => [
       `segments?start_id=${value}&end_id=9`,
       `segments?start_id=1&end_id=${value}`,
-      `segments?start_id=1&end_id=9&limit=${value}`,
       `events?after_id=${value}`,
-      `events?limit=${value}`,
       `digests?start_id=${value}&end_id=9`,
     ]),
+    ...bad.flatMap((value) => [`segments?start_id=1&end_id=9&limit=${value}`, `events?limit=${value}`]),
   ];
   test(`each of ${queries.length} requests is answered with 400`, async () => {
     for (const query of queries) {
@@ -360,4 +361,40 @@ test("with a token, every request but the bare liveness has to carry it", async 
   assert.deepEqual([bare.status, JSON.parse(await bare.text())], [200, { status: "ok" }]);
   const full: unknown = JSON.parse(await (await get("/api/health", good, guarded)).text());
   assert.deepEqual(full, { status: "ok", shows: [] });
+});
+
+test("no answer may be stored by a cache, and the page says for itself what may", async () => {
+  const addresses = ["/api/health", "/api/sync/shows", "/api/shows", "/api/sync/shows/nosuch/metadata", "/x"];
+  for (const address of addresses) {
+    assert.equal((await get(address)).headers.get("Cache-Control"), "no-store", address);
+  }
+});
+
+test("what is passed over or fails on this side is in the log, and its path only there", async () => {
+  using own = tempDir();
+  await createSenderDatabase(own.path, { name: "good" });
+  await createSenderDatabase(own.path, { name: "newer", metadata: { version: "2" } });
+  symlinkSync(join(own.path, "nowhere"), join(own.path, "dangling.sqlite"));
+  const lines: string[] = [];
+  const log: Log = { info: () => undefined, warn: (line) => void lines.push(line), child: () => log };
+  await using server = await startSender(own.path, { log });
+  for (let round = 0; round < 2; round++) {
+    const response = await get("/api/sync/shows", {}, server);
+    assert.deepEqual(JSON.parse(await response.text()), { shows: [{ name: "good" }] });
+  }
+  const told = lines.splice(0);
+  assert.equal(told.length, 2, `each of them once: ${told.join("; ")}`);
+  assert.ok(told.some((line) => line.includes("newer.sqlite") && line.includes('"2"')));
+  for (const name of ["newer", "dangling"]) {
+    const response = await get(`/api/sync/shows/${name}/metadata`, {}, server);
+    const text = await response.clone().text();
+    assert.ok(!text.includes(own.path), text);
+    await assertProblem(response, 500);
+    assert.match(lines.pop() ?? "", new RegExp(`${name}\\.sqlite`));
+  }
+  rmSync(own.path, { recursive: true });
+  const gone = await get("/api/sync/shows/good/metadata", {}, server);
+  assert.ok(!(await gone.clone().text()).includes(own.path));
+  await assertProblem(gone, 500);
+  mkdirSync(own.path);
 });

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, closeSync, openSync, mkdirSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  openSync,
+  mkdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
@@ -237,12 +246,37 @@ describe("--remote", () => {
     assertRefused(await runCli(["verify", path, "--remote", url]), 1, url);
   });
 
+  test("refuses to compare with another show of the same name", async () => {
+    using dir = tempDir();
+    const senderDir = join(dir.path, "sender");
+    mkdirSync(senderDir);
+    await createSenderDatabase(senderDir, { name: "a" });
+    const path = await createShow(dir.path);
+    await using sender = await startSender(senderDir);
+    const result = await runCli(["verify", path, "--remote", sender.url]);
+    assert.equal(result.status, 1);
+    assert.match(result.stdout, /it comes from "db_\w+", the sender has "db_\w+": another show/);
+  });
+
+  test("a link to nowhere is damage, and the others are checked all the same", async () => {
+    using dir = tempDir();
+    await createShow(dir.path);
+    symlinkSync(join(dir.path, "nowhere"), join(dir.path, "0.sqlite"));
+    const result = await runCli(["verify", dir.path]);
+    assert.equal(result.status, 1);
+    assert.match(result.stdout, /0: .*does not exist/);
+    assert.match(result.stdout, /a: .*all good/);
+  });
+
   test("compares a copy that was trimmed to a few rows of a long show", async () => {
     using dir = tempDir();
     const directories = ["sender", "archive"].map((name) => join(dir.path, name));
     for (const directory of directories) {
       mkdirSync(directory);
-      const path = await createSenderDatabase(directory, { name: "a" });
+      const path = await createSenderDatabase(directory, {
+        name: "a",
+        metadata: { unique_id: "db_a00000000000" },
+      });
       runSql(
         path,
         `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)

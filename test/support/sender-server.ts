@@ -40,11 +40,11 @@ const silentLog: Log = { info: () => undefined, warn: () => undefined, child: ()
 
 export async function startSender(
   directory: string,
-  options: { token?: string; tamper?: Tamper } = {},
+  options: { token?: string; tamper?: Tamper; log?: Log } = {},
 ): Promise<SenderServer> {
   const app = createApp({
     library: new SqliteLibrary([directory]),
-    log: silentLog,
+    log: options.log ?? silentLog,
     token: options.token,
     health: () => [],
     isSender: true,

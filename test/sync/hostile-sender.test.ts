@@ -86,6 +86,7 @@ const SPOILED_ROWS: Record<string, (rows: SegmentRow[]) => readonly Row[]> = {
   "a CRC that is text": withLast({ crc32: "1" }),
   "a time that is text": withLast({ timestamp_ms: "now" }),
   "no time": withLast({ timestamp_ms: null }),
+  "a time that no calendar has": withLast({ timestamp_ms: 9e15 }),
   "a negative length": withLast({ duration_samples: -1 }),
   "a boundary that is neither 0 nor 1": withLast({ is_timestamp_from_source: 2 }),
   "no audio": withLast({ audio_data: undefined }),
@@ -187,6 +188,15 @@ describe("answers that cannot be believed", () => {
     });
   }
 
+  test("millions of empty lists are refused before they are parsed", async () => {
+    using archive = tempDir();
+    sender.tamper = ({ resource }) =>
+      resource === "segments"
+        ? { raw: (response) => void response.end(`[${"[],".repeat(600_000)}[]]`) }
+        : undefined;
+    assertRefused(await runSync({ url: sender.url, directory: archive.path, show: "a" }), 1, "500000 values");
+  });
+
   test("a redirect is not followed anywhere, so that the token stays where it belongs", async () => {
     using archive = tempDir();
     const before = sender.requests.length;
@@ -194,7 +204,12 @@ describe("answers that cannot be believed", () => {
       url.pathname === "/api/sync/shows"
         ? { json: {}, status: 307, headers: { Location: `${sender.url}/elsewhere` } }
         : undefined;
-    assertRefused(await runSync({ url: sender.url, directory: archive.path, show: "a" }), 1, "307");
+    assertRefused(
+      await runSync({ url: sender.url, directory: archive.path, show: "a" }),
+      1,
+      "307",
+      "redirects",
+    );
     assert.deepEqual(sender.requests.slice(before), ["/api/sync/shows"]);
   });
 });
@@ -208,6 +223,7 @@ describe("events that cannot be believed", () => {
     "data that is no object": [{ ...event, data: "x" }],
     "data without end": [{ ...event, data: { title: "x".repeat(100_000) } }],
     "a time that is no number": [{ ...event, timestamp_ms: "x" }],
+    "a time that no calendar has": [{ ...event, timestamp_ms: 9e15 }],
   };
   for (const [name, list] of Object.entries(lists)) {
     test(`${name}: exit 1, the segments stay and no event of the answer is kept`, async () => {

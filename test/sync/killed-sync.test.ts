@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { createRandom } from "../support/random.ts";
 import { startCli } from "../support/run-cli.ts";
 import {
   AIR_START_MS,
@@ -32,21 +33,9 @@ const REQUESTS_MAX = 8;
 /** A kill falls into the handling of an answer, the commit and the next request. */
 const DELAY_MAX_MS = 12;
 
-/** Mulberry32: numbers from 0 to 1 that a seed repeats. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test(`a sync killed at ${KILLS} random moments, with rows trimmed in between, ends with the same rows and fetches none twice`, async (context) => {
-  const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  const { random, seed } = createRandom();
   context.diagnostic(`SEED=${seed}`);
-  const random = createRandom(seed);
   using dir = tempDir();
   const senderDir = join(dir.path, "sender");
   mkdirSync(senderDir);

@@ -55,6 +55,39 @@ async function assertLeavesAsItWas(
 }
 
 describe("sync", () => {
+  test("does not put a show beside a file whose name differs in case alone", async () => {
+    using own = tempDir();
+    cpSync(join(archiveDir, "a.sqlite"), join(own.path, "A.sqlite"));
+    await assertLeavesAsItWas(own.path, () => sync(sender.url, own.path, ["a"]), "A.sqlite", "case");
+  });
+
+  test("says which directory cannot be made, and ends where none can be made at all", async () => {
+    using own = tempDir();
+    const file = join(own.path, "file");
+    writeFileSync(file, "x");
+    for (const path of [file, join(file, "below")]) {
+      await assertLeavesAsItWas(
+        own.path,
+        () => sync(sender.url, path, ["a"]),
+        "cannot make the directory",
+        file,
+      );
+    }
+    if (existsSync("/proc/self")) {
+      const path = "/proc/nosuch/archive";
+      assertRefused(await sync(sender.url, path, ["a"]), 1, "cannot make the directory", "/proc/nosuch");
+    }
+    assertRefused(await runCli(["sync", "-r", sender.url, "-l", "", "-n", "a"]), 2, "--local-dir");
+  });
+
+  test("goes to the server that was given, however many slashes end its address", async () => {
+    using own = tempDir();
+    const result = await sync(`${sender.url}//`, own.path, ["a"]);
+    assert.equal(result.status, 0, result.stderr);
+    const { stderr } = await sync(`${sender.url}//elsewhere.invalid/`, own.path, ["a"]);
+    assert.ok(stderr.includes(`${sender.url}//elsewhere.invalid/api/sync/shows answered 404`), stderr);
+  });
+
   test("does not write into a sender's own database", async () => {
     using own = copyOf(senderDir);
     await assertLeavesAsItWas(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 
-import type { ShowSummary } from "../../src/playback/timeline.ts";
+import type { ShowSummary } from "../../src/playback/api-answers.ts";
 import { type Archive, createArchive } from "../../web/archive.ts";
 
 const DAY_MS = 86_400_000;
@@ -23,7 +23,7 @@ function toAnswer(path: string): ReturnType<typeof JSON.parse> {
   if (path === "/api/shows") return { shows };
   const query = new URLSearchParams(path.split("?")[1]);
   const session = { start_ms: Number(query.get("from")), end_ms: Number(query.get("to")) };
-  return { sessions: [session], gaps: [], titles: [] };
+  return { sessions: [session], gaps: [], titles: [], complete_to_ms: session.end_ms };
 }
 
 function starts(): (number | undefined)[] | undefined {
@@ -62,6 +62,24 @@ describe("the archive as the page sees it", () => {
     const ranges = archive.view.value?.parts.flatMap((part) => part.sessions) ?? [];
     assert.equal(ranges[2]?.end_ms, ranges[1]?.start_ms);
     assert.equal(ranges[1]?.end_ms, ranges[0]?.start_ms);
+  });
+
+  test("goes on where an answer had to end early", async () => {
+    archive = createArchive(async (path) => {
+      const answer = toAnswer(path);
+      if (path === "/api/shows") return answer;
+      const [{ start_ms: startMs, end_ms: endMs }] = answer.sessions;
+      const completeToMs = Math.min(endMs, startMs + DAY_MS);
+      return { ...answer, titles: [{ timestamp_ms: startMs, title: "x" }], complete_to_ms: completeToMs };
+    });
+    await archive.refresh(abort);
+    const [, earlier] = archive.view.value?.parts ?? [];
+    const starts = Array.from({ length: 7 }, (_, day) => LAST_MS - (8 - day) * DAY_MS);
+    assert.deepEqual(
+      earlier?.titles.map((title) => title.timestamp_ms),
+      starts,
+    );
+    assert.equal(earlier?.complete_to_ms, LAST_MS - DAY_MS);
   });
 
   test("asked twice for what is earlier keeps one answer", async () => {

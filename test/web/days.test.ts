@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { Timeline } from "../../src/playback/timeline.ts";
+import type { Timeline } from "../../src/playback/api-answers.ts";
 import { toDays, toTitleAt } from "../../web/days.ts";
 import { toZoneClock } from "../../web/zone-clock.ts";
 
@@ -12,7 +12,7 @@ function at(text: string): number {
 }
 
 function toTimeline(part: Partial<Timeline>): Timeline {
-  return { sessions: [], gaps: [], titles: [], ...part };
+  return { sessions: [], gaps: [], titles: [], complete_to_ms: 0, ...part };
 }
 
 test("an archive with nothing in it has no days", () => {
