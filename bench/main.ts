@@ -1,0 +1,12 @@
+/** Runs the benchmark that is named as the first argument: `npm run bench -- record`. */
+import { Command } from "commander";
+
+import { addRecordBench } from "./record.ts";
+
+const program = new Command("npm run bench --")
+  .description(
+    "measures the program side by side with what it is held against; exits 1 when a bound is exceeded",
+  )
+  .showHelpAfterError();
+addRecordBench(program);
+await program.parseAsync();
