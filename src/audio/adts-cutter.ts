@@ -50,6 +50,8 @@ export class AdtsCutter implements Cutter {
         continue;
       }
       this.#preRollSamples = 0;
+      // A split may have been asked for where the sound had come already.
+      if (this.#builder.isFull) cut.push(...this.#builder.take());
       this.#builder.add(bytes, samples);
       if (this.#builder.isFull) cut.push(...this.#builder.take());
     }

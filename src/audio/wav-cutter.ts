@@ -31,6 +31,8 @@ export class WavCutter implements Cutter {
     this.#rest = bytes.subarray(wholeBytes);
     const cut: CutPiece[] = [];
     for (let offset = 0; offset < wholeBytes;) {
+      // A split may have been asked for where the sound had come already.
+      if (this.#builder.isFull) cut.push(...this.#builder.take());
       const roomSamples = this.#builder.targetSample - this.#positionSample;
       const roomBytes = Math.min(roomSamples * this.#frameBytes, RECORDED_SEGMENT_BYTES_MAX);
       const end = Math.min(offset + roomBytes, wholeBytes);
@@ -41,7 +43,7 @@ export class WavCutter implements Cutter {
   }
 
   splitAt(sample: number): void {
-    if (sample > this.#positionSample) this.#builder.splitAt(sample);
+    this.#builder.splitAt(sample);
   }
 
   restart(held: readonly CutPiece[]): CutPiece[] {
