@@ -21,6 +21,11 @@ export class GapLedger {
     return [toGapEvent({ ...gap, endMs })];
   }
 
+  /** Where sound ended because this program was told to; the next start books what is missed from there. */
+  get stoppedMs(): number | undefined {
+    return this.#open?.reason === "stopped" ? this.#open.startMs : undefined;
+  }
+
   /** Ends the open gap, after its event has been stored. */
   close(): void {
     this.#open = undefined;

@@ -108,7 +108,7 @@ export class ShowRecorder {
       over.abort();
       await Promise.all([end, retention]);
     }
-    const endMs = Math.min(clock.nowMs(), window.endMs);
+    const endMs = this.#gaps.stoppedMs ?? Math.min(clock.nowMs(), window.endMs);
     for (const event of this.#gaps.toEvents(endMs)) writer.addEvent(event);
     this.#gaps.close();
     const reason = signal.aborted ? "stopped" : "window-ended";

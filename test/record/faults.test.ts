@@ -22,6 +22,7 @@ const SHOWS = [
   { name: "dropped", mount: MP3, extra: "" },
   { name: "cut", mount: AAC, extra: "" },
   { name: "stalled", mount: MP3, extra: "" },
+  { name: "paused", mount: MP3, extra: "" },
   { name: "garbage", mount: MP3, extra: "" },
   { name: "changed", mount: AAC, extra: "" },
 ] as const;
@@ -46,6 +47,7 @@ before(async () => {
   station.drop("/dropped", "reset");
   station.cutMidFrame("/cut");
   station.stall("/stalled", 20_000, "skip");
+  station.stall("/paused", 7000, "send");
   station.sendGarbage("/garbage", 20_000);
   await station.changeFormat("/changed", { sampleRate: 44_100, channels: 1 });
   station.setTitle("/calm-mp3", "the second title");
@@ -111,6 +113,17 @@ test("stalled: a connection without bytes is given up within 5 s, and the hole i
   const [gap] = eventsOf("stalled", "gap");
   assert.equal(gap?.["reason"], "stalled");
   assert.match(recorded.result.stderr, /stalled: stalled: no byte for \d\.\d s/);
+});
+
+test("paused: a server that says nothing and then all of it has lost nothing", async () => {
+  const sessions = sessionsOf("paused");
+  assert.equal(sessions.length, 1);
+  const report = await measure(sessions[0]);
+  assert.equal(report.samples, sessions[0]?.durationSamples);
+  assert.deepEqual([report.missing, report.doubled], [[], []]);
+  assert.ok(report.lostMs < 1 && report.doubledMs < 1);
+  assert.match(recorded.result.stderr, /paused: stalled: no byte for 3\.\d s; trying to go on/);
+  assert.deepEqual(eventsOf("paused", "gap"), []);
 });
 
 test("garbage: bytes that are no frames are left out, and the session goes on", async () => {

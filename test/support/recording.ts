@@ -11,34 +11,29 @@ import { ShowWriter } from "../../src/store/sqlite-show-writer.ts";
 
 export const silentLog: Log = { info: () => undefined, warn: () => undefined, child: () => silentLog };
 
-/** Records one unbroken stream into `<name>.sqlite` of a directory, without a schedule; returns the path as well. */
-export async function recordOnce(
+type TestShow = { name: string; urls: readonly string[]; audioFormat: AudioFormat };
+
+/** What a recording of `<name>.sqlite` in a directory needs, without a schedule. The caller closes it. */
+export function createSetting(
   directory: string,
-  show: { name: string; url: string; audioFormat: AudioFormat },
-  options: Partial<RecordingSetting> & { signal: AbortSignal },
-): Promise<RecordingResult & { path: string }> {
-  const format = {
-    audioFormat: show.audioFormat,
-    bitrateKbps: 64,
-    channels: 1,
-    splitIntervalSeconds: 2,
-  } as const;
+  show: TestShow,
+): { setting: RecordingSetting; path: string; close: () => void } {
   const config = {
     name: show.name,
-    urls: [show.url],
-    format,
+    urls: show.urls,
+    format: { audioFormat: show.audioFormat, bitrateKbps: 64, channels: 1, splitIntervalSeconds: 2 },
     retentionHours: 1,
     timezone: "UTC",
     headers: {},
     padBeforeMs: 0,
     padAfterMs: 0,
     schedule: [],
-  };
+  } as const;
   const path = join(directory, `${show.name}.sqlite`);
-  using writer = ShowWriter.open(path, config);
+  const writer = ShowWriter.open(path, config);
   const setting: RecordingSetting = {
     show: config,
-    url: show.url,
+    url: show.urls[0] ?? "",
     source: httpSource,
     encode: encodeWithFfmpeg,
     writer,
@@ -49,7 +44,20 @@ export async function recordOnce(
     toBoundaryMs: () => Infinity,
     onArrival: () => undefined,
     onLost: () => undefined,
-    ...options,
   };
-  return { ...(await runRecording(setting, undefined, options.signal)), path };
+  return { setting, path, close: () => writer[Symbol.dispose]() };
+}
+
+/** Records one unbroken stream; returns also where. */
+export async function recordOnce(
+  directory: string,
+  { url, ...show }: { name: string; url: string; audioFormat: AudioFormat },
+  options: Partial<RecordingSetting> & { signal: AbortSignal },
+): Promise<RecordingResult & { path: string }> {
+  const { setting, path, close } = createSetting(directory, { ...show, urls: [url] });
+  try {
+    return { ...(await runRecording({ ...setting, ...options }, undefined, options.signal)), path };
+  } finally {
+    close();
+  }
 }
