@@ -19,6 +19,11 @@ const DATE_TOLERANCE_MS = 2000;
 /** A `Date` is cut to the second, so on average the server's clock is half a second further. */
 const DATE_ROUNDING_MS = 500;
 
+/** What a server stamps with its `Date` is here within this time. */
+const ANSWER_MS_MAX = 500;
+
+const MINUTE_MS = 60_000;
+
 /** Frames that came together: where the first and the last of them begin, in the sound of the recording. */
 export type ArrivedSound = { firstSeconds: number; lastSeconds: number };
 
@@ -139,9 +144,16 @@ export class AirClock {
   }
 }
 
-/** How far the server's clock is ahead of `wallMs`; 0 when they agree as far as can be told. */
+/**
+ * How far the server's clock is ahead of `wallMs`; 0 when they agree as far as can be told.
+ *
+ * A clock that is a day, a time zone or some minutes wrong was set so, and its seconds are those of everybody: a difference
+ * that may be whole minutes is. Of any other, the fraction of the second is not told.
+ */
 export function toClockErrorMs(wallMs: number, serverDateMs: number | undefined): number {
   if (serverDateMs === undefined) return 0;
-  const errorMs = serverDateMs + DATE_ROUNDING_MS - wallMs;
-  return Math.abs(errorMs) <= DATE_TOLERANCE_MS + DATE_ROUNDING_MS ? 0 : errorMs;
+  const leastMs = serverDateMs - wallMs;
+  if (Math.abs(leastMs + DATE_ROUNDING_MS) <= DATE_TOLERANCE_MS + DATE_ROUNDING_MS) return 0;
+  const minutesMs = Math.ceil(leastMs / MINUTE_MS) * MINUTE_MS;
+  return minutesMs < leastMs + 2 * DATE_ROUNDING_MS + ANSWER_MS_MAX ? minutesMs : leastMs + DATE_ROUNDING_MS;
 }

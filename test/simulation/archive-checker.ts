@@ -5,7 +5,7 @@ import type { ShowConfig } from "../../src/config/record-config.ts";
 import { toNextWindows } from "../../src/record/schedule.ts";
 import { addTo, type Deliveries, SLACK_SAMPLES, type Sounds, type Stretch } from "./deliveries.ts";
 import { type Interval, IntervalSet } from "./interval-set.ts";
-import { type Heard, SessionReader } from "./session-reader.ts";
+import { type Heard, readSounds, SessionReader } from "./session-reader.ts";
 import type { SimulatedMachine } from "./simulated-machine.ts";
 import { ERROR_MS_MAX, type TimeReference, toReferences } from "./time-reference.ts";
 import type { Trace } from "./trace.ts";
@@ -16,6 +16,9 @@ const LOST_MS_MAX = 1000;
 /** Holes and overlaps up to this cannot be told from the error of the clocks. */
 const EDGE_MS = 250;
 
+/** Where sound jumps, a boundary falls between pieces of half a second, and so much may lie on the wrong side of it. */
+const BLUR_MS = 100;
+
 const HOUR_MS = 3_600_000;
 
 type Row = { id: number; timestampMs: number; isBoundary: boolean; samples: number; crc32: number; audio: Uint8Array };
@@ -24,6 +27,8 @@ type Session = {
   reader: SessionReader;
   references: readonly TimeReference[];
   end: End | undefined;
+  /** How much of the newest sound has a wrong time. */
+  wrongMs: number;
 };
 
 /** What was found, in numbers. */
@@ -109,16 +114,15 @@ export class ArchiveChecker {
     for (const stretch of atRisk) addTo(this.#forgiven, stretch);
   }
 
-  /** Checks what has to hold when the recorder has stopped: every second of the schedule until now is explained. */
-  checkEnd(path: string): void {
+  /** Checks what has to hold when the recorder was told to stop at `stoppedMs`: every second of the schedule is explained. */
+  checkEnd(path: string, stoppedMs: number): void {
     this.check(path, this.#parts.machine.time.elapsedMs);
     using database = new DatabaseSync(path, { readOnly: true });
     const { atRisk } = this.#findMissing(database, this.#parts.machine.time.elapsedMs);
     for (const stretch of atRisk) this.#reportLost(stretch);
-    const nowMs = this.#parts.machine.wallMs;
     const wanted = new IntervalSet();
     for (const { startMs, endMs } of toNextWindows(this.#parts.show, this.#fromMs, 1000)) {
-      wanted.add(Math.max(this.#fromMs, startMs), Math.min(nowMs, endMs));
+      wanted.add(Math.max(this.#fromMs, startMs), Math.min(stoppedMs, endMs));
     }
     for (const hole of wanted.without(this.#explained)) this.#reportHole(hole);
   }
@@ -154,7 +158,7 @@ export class ArchiveChecker {
     this.findings.sessions++;
     this.#boundaries.push({ id, timestampMs });
     const last = this.#session;
-    this.#session = { reader: new SessionReader(), references: last?.references ?? [], end: last?.end };
+    this.#session = { reader: new SessionReader(), references: last?.references ?? [], end: last?.end, wrongMs: 0 };
   }
 
   /** By which clocks a new session may go: that of the connections by which it came, and the old ones where no sound is missing. */
@@ -178,6 +182,8 @@ export class ArchiveChecker {
     });
     const [best] = excess.sort((a, b) => a.excessMs - b.excessMs);
     if (best === undefined) return;
+    session.wrongMs = best.excessMs <= 0 ? 0 : session.wrongMs + sound.samples / 48;
+    if (best.excessMs > 0 && session.wrongMs <= BLUR_MS) return;
     this.findings.errorMsMax = Math.max(this.findings.errorMsMax, best.excessMs + ERROR_MS_MAX);
     if (best.excessMs <= 0) return;
     fault(`its time is wrong by ${best.ownMs.toFixed(0)} ms at ${toText(toStretch(sound))}`);
@@ -196,10 +202,11 @@ export class ArchiveChecker {
       if (this.findings.doubledSeconds === 0 || !this.#isDoubled) fault(`doubled from ${toText(stretch)} on`);
       this.findings.doubledSeconds += doubled / 48_000;
       this.#isDoubled = true;
-      return;
+    } else {
+      this.#isDoubled = false;
     }
-    this.#isDoubled = false;
     const isEarlier =
+      !this.#isDoubled &&
       end !== undefined &&
       (epoch < end.epoch || (epoch === end.epoch && sample < end.sample - 2 * SLACK_SAMPLES));
     if (isEarlier) fault(`${toText(stretch)} comes after ${end.epoch}:${Math.round(end.sample)}`);
@@ -259,12 +266,11 @@ export class ArchiveChecker {
   #findMissing(database: DatabaseSync, receivedMs: number): { lost: Stretch[]; atRisk: Stretch[] } {
     const unfinished: Sounds = new Map();
     let newest: End | undefined = this.#session?.end;
-    const pieces = database.prepare("SELECT audio_data FROM unfinished ORDER BY id").all();
-    const reader = new SessionReader();
+    const pieces = database.prepare("SELECT audio_data FROM pieces ORDER BY start_sample").all();
     for (const piece of pieces) {
       const audio = piece["audio_data"];
       if (!(audio instanceof Uint8Array)) continue;
-      for (const sound of reader.read(audio, () => undefined)) {
+      for (const sound of readSounds(audio)) {
         addTo(unfinished, toStretch(sound));
         newest = { epoch: sound.epoch, sample: sound.sample };
       }
@@ -324,7 +330,7 @@ function* readRows(database: DatabaseSync, afterId: number): Generator<Row> {
   }
 }
 
-function toStretch({ epoch, sample, samples }: Heard): Stretch {
+function toStretch({ epoch, sample, samples }: Omit<Heard, "position">): Stretch {
   return { epoch, start: sample, end: sample + samples };
 }
 

@@ -20,6 +20,9 @@ type Known = ConnectionRecord & { stretches: Sounds };
 
 const CONNECTIONS_MAX = 100;
 
+/** A new connection is listened to before it is clear what its burst has to do with what is stored. */
+const BURST_HELD_MS = 5000;
+
 /** Frames of 44.1 kHz do not have a whole number of samples. */
 export const SLACK_SAMPLES = 1;
 
@@ -40,10 +43,10 @@ export class Deliveries {
     if (connection !== undefined) addTo(connection.stretches, stretch);
   }
 
-  /** Takes note that the recorder has read a stretch. */
-  receive(stretch: Stretch, atMs: number): void {
+  /** Takes note that the recorder has read a stretch, which it may keep in memory for longer when it comes with a burst. */
+  receive(stretch: Stretch, { atMs, isBurst }: { atMs: number; isBurst: boolean }): void {
     addTo(this.#received, stretch);
-    this.#fresh.push({ ...stretch, atMs });
+    this.#fresh.push({ ...stretch, atMs: atMs + (isBurst ? BURST_HELD_MS : 0) });
   }
 
   /** The connections by which a sample came. */

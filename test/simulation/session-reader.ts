@@ -79,3 +79,16 @@ export class SessionReader {
     }
   }
 }
+
+/** All sound in whole pages, wherever in a session they belong, with what lies under a pre-skip. */
+export function readSounds(pages: Uint8Array): Omit<Heard, "position">[] {
+  const sounds: Omit<Heard, "position">[] = [];
+  for (let offset = 0; offset < pages.length; ) {
+    const page = parseOggPage(pages, offset);
+    if (page === undefined) break;
+    offset += page.pageBytes;
+    if (page.sequence < 2) continue;
+    for (const packet of toPackets(page).whole) sounds.push(...readTruthPacket(packet));
+  }
+  return sounds;
+}

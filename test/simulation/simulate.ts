@@ -123,9 +123,10 @@ class Simulation {
       }
     }
     let isStopped = false;
+    const stoppedMs = this.#machine.wallMs;
     void this.#recorder.stop().then(() => (isStopped = true));
     await this.#time.pass(5000, () => isStopped);
-    this.#checker.checkEnd(this.#recorder.path);
+    this.#checker.checkEnd(this.#recorder.path, stoppedMs);
     return {
       digest: this.#trace.digest(),
       traceLines: this.#trace.count,

@@ -132,7 +132,8 @@ export class SimulatedConnection {
   /** A frame is passed on when another one follows; what noise follows is not taken for a frame. */
   #confirm(complete: readonly (Frame | undefined)[]): void {
     for (const frame of complete) {
-      if (this.#unconfirmed !== undefined && frame !== undefined) this.#parts.onRead(toStretch(this.#unconfirmed));
+      if (this.#unconfirmed !== undefined && frame?.epoch.format === this.#unconfirmed.epoch.format)
+        this.#parts.onRead(toStretch(this.#unconfirmed));
       this.#unconfirmed = frame;
     }
   }

@@ -56,6 +56,7 @@ export class SimulatedEncoders {
     this.#children.add(child);
     const abort = (): void => child.abort();
     signal.addEventListener("abort", abort, { once: true });
+    const forget = this.#process.onKill(() => child.abandon());
     const source = frames[Symbol.asyncIterator]();
     void child.feed(source);
     try {
@@ -65,6 +66,7 @@ export class SimulatedEncoders {
       this.#children.delete(child);
       signal.removeEventListener("abort", abort);
       child.abort();
+      forget();
       void source.return?.();
     }
   }
@@ -94,6 +96,12 @@ class SimulatedChild {
 
   abort(): void {
     this.#settle("done");
+  }
+
+  /** The process is dead: nobody reads any more, and nobody is told. */
+  abandon(): void {
+    this.#wake = undefined;
+    this.#result = "done";
   }
 
   async feed(frames: AsyncIterator<Uint8Array>): Promise<void> {

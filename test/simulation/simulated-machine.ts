@@ -45,6 +45,7 @@ export class SimulatedProcess implements Clock {
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#isKilled) return new Promise(() => undefined);
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#machine.time.after(ms, () => over());

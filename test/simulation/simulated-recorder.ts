@@ -79,6 +79,7 @@ export class SimulatedRecorder {
     recorder.run(stop.signal).then(
       () => this.#end(running),
       (error: unknown) => {
+        if (process.isKilled) return;
         this.#parts.onFault(`the recorder threw: ${error instanceof Error ? error.stack : toReason(error)}`);
         this.#end(running);
       },
@@ -114,6 +115,8 @@ export class SimulatedRecorder {
       if (existsSync(old.path + suffix)) copyFileSync(old.path + suffix, this.path + suffix);
     }
     running.writer[Symbol.dispose]();
+    // Nobody is left to hear this, but signals that may still abort are kept in memory, with all that listens to them.
+    running.stop.abort();
     rmSync(old.directory, { recursive: true });
   }
 

@@ -20,6 +20,9 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** A first answer takes this much longer than what follows. */
 const CONNECT_MS_MAX = 150;
 
+/** What comes so soon after the answer is the burst. */
+const BURST_MS = 1000;
+
 export type ServerParts = {
   machine: SimulatedMachine;
   programme: Programme;
@@ -81,7 +84,10 @@ export class SimulatedServer {
       setting: this.setting,
       random,
       onSend: (stretch) => deliveries.send(id, stretch),
-      onRead: (stretch) => deliveries.receive(stretch, machine.time.elapsedMs),
+      onRead: (stretch) => {
+        const atMs = machine.time.elapsedMs;
+        deliveries.receive(stretch, { atMs, isBurst: atMs - openedMs < BURST_MS });
+      },
       onClose: () => {
         this.#connections.delete(connection);
         signal.removeEventListener("abort", closeIt);
@@ -89,6 +95,7 @@ export class SimulatedServer {
       },
     });
     this.#connections.add(connection);
+    const openedMs = machine.time.elapsedMs;
     const closeIt = (): void => connection.close();
     signal.addEventListener("abort", closeIt, { once: true });
     const forget = process.onKill(() => connection.abandon());

@@ -16,14 +16,14 @@ const AGREE_MS = 2000;
 const UNDECIDED_MS = 1000;
 
 /**
- * The clocks that a session may go by which began with a connection. A server's clock that is off by whole seconds can be
- * known exactly, as the machine's own clock has the fraction; any other only as far as `Date` tells it.
+ * The clocks that a session may go by which began with a connection. A server's clock that is off by whole minutes can be
+ * known exactly, as the machine's own clock has the seconds; any other only as far as `Date` tells it.
  */
 export function toReferences({ wallErrorMs, dateErrorMs }: ConnectionRecord): TimeReference[] {
   const machine = { errorMs: wallErrorMs, toleranceMs: ERROR_MS_MAX };
   if (dateErrorMs === undefined) return [machine];
   const differenceMs = dateErrorMs - wallErrorMs;
-  const isWhole = Math.abs(differenceMs - Math.round(differenceMs / 1000) * 1000) < 1;
+  const isWhole = Math.abs(differenceMs - Math.round(differenceMs / 60_000) * 60_000) < 1;
   const server = { errorMs: dateErrorMs, toleranceMs: ERROR_MS_MAX + (isWhole ? 0 : DATE_ROUNDING_MS) };
   if (Math.abs(differenceMs) < AGREE_MS - UNDECIDED_MS) return [machine];
   if (Math.abs(differenceMs) > AGREE_MS + UNDECIDED_MS) return [server];
