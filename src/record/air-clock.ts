@@ -13,6 +13,9 @@ const JUMP_MS = 150;
 /** Sound that was only held up catches up within this time. */
 const LATE_MS_MAX = 5000;
 
+/** Sound of a connection that is lost meanwhile shows in this time whether it catches up. */
+const PACE_MS_MIN = 1000;
+
 /** A server's `Date` counts whole seconds; within this much of it, this machine's finer clock is right. */
 const DATE_TOLERANCE_MS = 2000;
 
@@ -26,6 +29,8 @@ const MINUTE_MS = 60_000;
 
 /** Frames that came together: where the first and the last of them begin, in the sound of the recording. */
 export type ArrivedSound = { firstSeconds: number; lastSeconds: number };
+
+type Arrival = ArrivedSound & { arrivalMs: number; boundMs: number };
 
 /** A place where the sound jumps in time. */
 export type AirJump = { seconds: number; byMs: number };
@@ -52,8 +57,9 @@ export class AirClock {
   /** On the monotonic clock, when the first sound of the recording left the server. */
   #lineMs = Infinity;
   #isAnchored = false;
-  #late: { seconds: number; sinceMs: number; leastMs: number } | undefined;
-  #jump: { seconds: number; lineMs: number } | undefined;
+  /** Sound that came late, and all that came since. */
+  #late: Arrival[] = [];
+  #isJump = false;
 
   /** `now` is this machine's time when the answer came; `serverDateMs` the `Date` that came with it. */
   constructor(now: { wallMs: number; monotonicMs: number }, serverDateMs: number | undefined) {
@@ -75,10 +81,10 @@ export class AirClock {
     if (!this.#isAnchored && arrivalMs - this.#firstArrivalMs <= SETTLE_MS) {
       this.#earliest.add(arrivalMs, boundMs);
       this.#lineMs = Math.min(this.#lineMs, boundMs);
+      this.#lastSeconds = sound.lastSeconds;
     } else {
-      this.#follow(arrivalMs, boundMs, sound);
+      this.#follow({ ...sound, arrivalMs, boundMs });
     }
-    this.#lastSeconds = sound.lastSeconds;
   }
 
   /** Unix time at which a sound left the server, as far as it is known by now; infinite before the first arrival. */
@@ -100,47 +106,55 @@ export class AirClock {
 
   /** Where sound begins that is late for now and may turn out to have jumped, or that has. */
   get unsettledSeconds(): number | undefined {
-    return this.#jump?.seconds ?? this.#late?.seconds;
+    return this.#late[0]?.firstSeconds;
   }
 
   /** Where sound begins of which it has become clear that it jumped. */
   get jumpSeconds(): number | undefined {
-    return this.#jump?.seconds;
+    return this.#isJump ? this.unsettledSeconds : undefined;
   }
 
-  /** Places the sound behind a jump that has become clear anew, from now on. */
+  /** No more sound comes: what was late for a while and did not begin to catch up would not have done so. */
+  end(): void {
+    const [first] = this.#late;
+    if (first === undefined) return;
+    const isCatchingUp = this.#late.some(({ boundMs }) => boundMs < first.boundMs - JUMP_MS);
+    if (!isCatchingUp && this.#lastArrivalMs - first.arrivalMs >= PACE_MS_MIN) this.#isJump = true;
+  }
+
+  /** Places the sound behind a jump that has become clear anew, from now on. It may hold another one. */
   takeJump(): AirJump | undefined {
-    if (this.#jump === undefined) return undefined;
-    const { seconds, lineMs } = this.#jump;
+    const { jumpSeconds } = this;
+    if (jumpSeconds === undefined) return undefined;
+    const arrivals = this.#late;
+    const lineMs = Math.min(...arrivals.map(({ boundMs }) => boundMs));
     const byMs = lineMs - this.#lineMs;
     this.#lineMs = lineMs;
-    this.#jump = undefined;
+    this.#late = [];
+    this.#isJump = false;
     this.#earliest.clear();
-    return { seconds, byMs };
+    for (const arrival of arrivals) this.#follow(arrival);
+    return { seconds: jumpSeconds, byMs };
   }
 
-  #follow(arrivalMs: number, boundMs: number, sound: ArrivedSound): void {
-    const lateMs = boundMs - this.#lineMs;
-    if (this.#jump !== undefined) return;
-    if (lateMs < -JUMP_MS) {
-      this.#jump = { seconds: sound.firstSeconds, lineMs: boundMs };
-      this.#late = undefined;
-      return;
+  #follow(arrival: Arrival): void {
+    const { arrivalMs, boundMs, lastSeconds } = arrival;
+    const offMs = boundMs - this.#lineMs;
+    if (this.#isJump) {
+      this.#late.push(arrival);
+    } else if (offMs < -JUMP_MS) {
+      this.#late = [arrival];
+      this.#isJump = true;
+    } else if (offMs > JUMP_MS) {
+      this.#late.push(arrival);
+      this.#isJump = arrivalMs - (this.#late[0]?.arrivalMs ?? arrivalMs) >= LATE_MS_MAX;
+    } else {
+      this.#late = [];
+      this.#earliest.add(arrivalMs, boundMs);
+      const reachMs = Math.max(0, lastSeconds - this.#lastSeconds) * SLEW_MS_PER_SECOND;
+      this.#lineMs += Math.max(-reachMs, Math.min(reachMs, this.#earliest.leastMs - this.#lineMs));
     }
-    if (lateMs > JUMP_MS) return this.#noteLate(arrivalMs, boundMs, sound);
-    this.#late = undefined;
-    this.#earliest.add(arrivalMs, boundMs);
-    const reachMs = Math.max(0, sound.lastSeconds - this.#lastSeconds) * SLEW_MS_PER_SECOND;
-    const offMs = this.#earliest.leastMs - this.#lineMs;
-    this.#lineMs += Math.max(-reachMs, Math.min(reachMs, offMs));
-  }
-
-  #noteLate(arrivalMs: number, boundMs: number, sound: ArrivedSound): void {
-    this.#late ??= { seconds: sound.firstSeconds, sinceMs: arrivalMs, leastMs: boundMs };
-    this.#late.leastMs = Math.min(this.#late.leastMs, boundMs);
-    if (arrivalMs - this.#late.sinceMs < LATE_MS_MAX) return;
-    this.#jump = { seconds: this.#late.seconds, lineMs: this.#late.leastMs };
-    this.#late = undefined;
+    this.#lastSeconds = lastSeconds;
   }
 }
 
