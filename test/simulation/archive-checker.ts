@@ -16,6 +16,9 @@ const LOST_MS_MAX = 1000;
 /** Holes and overlaps up to this cannot be told from the error of the clocks. */
 const EDGE_MS = 250;
 
+/** Damage is met again by a burst, and by the next look at the archive, within this time. */
+const SEAMS_FOR_MS = 120_000;
+
 /** Where sound jumps, a boundary falls between pieces of half a second, and so much may lie on the wrong side of it. */
 const BLUR_MS = 100;
 
@@ -48,6 +51,8 @@ export type CheckerParts = {
   deliveries: Deliveries;
   machine: SimulatedMachine;
   trace: Trace;
+  /** When a sample of an epoch left the server. */
+  toTrueMs: (epoch: number, sample: number) => number;
   onFault: (text: string) => void;
 };
 
@@ -77,14 +82,25 @@ export class ArchiveChecker {
   readonly #forgiven: Sounds = new Map();
   /** Unix time by the archive's own word: sound, and sound or a gap. */
   readonly #sound = new IntervalSet();
+  readonly #gaps = new IntervalSet();
   readonly #explained = new IntervalSet();
   #reportedHoles = new Set<number>();
   #isClockRight = true;
+  #seamsUntilMs = 0;
+  #doubledMs = 0;
 
   /** What lies before now is not expected to be there. */
   constructor(parts: CheckerParts) {
     this.#parts = parts;
     this.#fromMs = parts.machine.wallMs;
+  }
+
+  /**
+   * Something has made sound that cannot be joined frame by frame. For a while, sessions may meet as well as clocks allow:
+   * with a little sound missing or doubled.
+   */
+  expectSeams(): void {
+    this.#seamsUntilMs = this.#parts.machine.time.elapsedMs + SEAMS_FOR_MS;
   }
 
   /** From here on the machine's clock steps, and sound may claim the time of other sound. */
@@ -198,23 +214,19 @@ export class ArchiveChecker {
     const stretch = toStretch(sound);
     const doubled = this.#kept.get(epoch)?.overlap(stretch.start, stretch.end) ?? 0;
     const { end } = session;
-    if (doubled > 2 * SLACK_SAMPLES) {
-      if (this.findings.doubledSeconds === 0 || !this.#isDoubled) fault(`doubled from ${toText(stretch)} on`);
-      this.findings.doubledSeconds += doubled / 48_000;
-      this.#isDoubled = true;
-    } else {
-      this.#isDoubled = false;
-    }
+    const wasDoubledMs = this.#doubledMs;
+    this.#doubledMs = doubled > 2 * SLACK_SAMPLES ? wasDoubledMs + doubled / 48 : 0;
+    this.findings.doubledSeconds += (this.#doubledMs > 0 ? doubled : 0) / 48_000;
+    const allowedMs = this.#seamMs;
+    if (this.#doubledMs > allowedMs && wasDoubledMs <= allowedMs) fault(`doubled: ${toText(stretch)}`);
     const isEarlier =
-      !this.#isDoubled &&
+      this.#doubledMs === 0 &&
       end !== undefined &&
       (epoch < end.epoch || (epoch === end.epoch && sample < end.sample - 2 * SLACK_SAMPLES));
     if (isEarlier) fault(`${toText(stretch)} comes after ${end.epoch}:${Math.round(end.sample)}`);
     session.end = { epoch, sample: stretch.end };
     addTo(this.#kept, stretch);
   }
-
-  #isDoubled = false;
 
   #checkEvent({ id, timestampMs, kind, data }: EventRow): void {
     this.#lastEventId = id;
@@ -227,6 +239,7 @@ export class ArchiveChecker {
     if (gap.end_ms <= gap.start_ms) this.#parts.onFault(`event ${id}: a gap that ends before it begins`);
     findings.gapSeconds[gap.reason] =
       (findings.gapSeconds[gap.reason] ?? 0) + (gap.end_ms - gap.start_ms) / 1000;
+    this.#gaps.add(gap.start_ms, gap.end_ms);
     this.#explained.add(gap.start_ms, gap.end_ms, EDGE_MS);
     const heardMs = this.#sound.overlap(gap.start_ms, gap.end_ms);
     if (heardMs > EDGE_MS && this.#isClockRight)
@@ -256,10 +269,26 @@ export class ArchiveChecker {
     );
   }
 
+  get #seamMs(): number {
+    return this.#parts.machine.time.elapsedMs <= this.#seamsUntilMs ? EDGE_MS : 0;
+  }
+
   #reportLost(stretch: Stretch): void {
-    this.#parts.onFault(`received and lost: ${toText(stretch)}`);
     addTo(this.#forgiven, stretch);
-    this.findings.lostSeconds += (stretch.end - stretch.start) / 48_000;
+    const lostMs = (stretch.end - stretch.start) / 48;
+    this.findings.lostSeconds += lostMs / 1000;
+    if (lostMs <= this.#seamMs || this.#isInGap(stretch)) return;
+    this.#parts.onFault(`received and lost: ${toText(stretch)}`);
+  }
+
+  /** Whether the archive says that it does not have this sound. */
+  #isInGap({ epoch, start, end }: Stretch): boolean {
+    const [startMs, endMs] = [this.#parts.toTrueMs(epoch, start), this.#parts.toTrueMs(epoch, end)];
+    const references = this.#parts.deliveries.connectionsOf(epoch, start).flatMap(toReferences);
+    return references.some(
+      ({ errorMs }) =>
+        this.#gaps.overlap(startMs + errorMs, endMs + errorMs) > endMs - startMs - 2 * ERROR_MS_MAX,
+    );
   }
 
   /** What was received and is not durable: it is lost where newer sound is durable, and otherwise still on its way. */

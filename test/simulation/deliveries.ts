@@ -30,6 +30,7 @@ export const SLACK_SAMPLES = 1;
 export class Deliveries {
   readonly #connections: Known[] = [];
   readonly #received: Sounds = new Map();
+  readonly #damaged: Sounds = new Map();
   #fresh: Receipt[] = [];
 
   openConnection(connection: ConnectionRecord): void {
@@ -43,8 +44,15 @@ export class Deliveries {
     if (connection !== undefined) addTo(connection.stretches, stretch);
   }
 
+  /** A stretch was damaged on its way; that it comes again with a later burst, behind what followed it, is of no use. */
+  damage(stretch: Stretch): void {
+    addTo(this.#damaged, stretch);
+  }
+
   /** Takes note that the recorder has read a stretch, which it may keep in memory for longer when it comes with a burst. */
   receive(stretch: Stretch, { atMs, isBurst }: { atMs: number; isBurst: boolean }): void {
+    const damaged = this.#damaged.get(stretch.epoch)?.overlap(stretch.start, stretch.end) ?? 0;
+    if (damaged > SLACK_SAMPLES) return;
     addTo(this.#received, stretch);
     this.#fresh.push({ ...stretch, atMs: atMs + (isBurst ? BURST_HELD_MS : 0) });
   }

@@ -42,6 +42,12 @@ export class Programme {
     if (this.#epochs.length > 50) this.#epochs.shift();
   }
 
+  /** True time at which a sample of an epoch, at 48 kHz, leaves the server. */
+  toTrueMs(epochId: number, sample: number): number {
+    const epoch = this.epoch(epochId);
+    return toLeftMs(epoch, sample / epoch.format.samples48);
+  }
+
   /** How many frames of an epoch have left by `ms`. */
   framesBy(epoch: Epoch, ms: number): number {
     const count = Math.floor((ms - epoch.firstMs) / epoch.frameMs) + 1;

@@ -104,7 +104,12 @@ class Simulation {
       directory,
       random: createRandom(seed + 3).random,
     });
-    this.#checker = new ArchiveChecker({ ...world, show, deliveries });
+    this.#checker = new ArchiveChecker({
+      ...world,
+      show,
+      deliveries,
+      toTrueMs: (epoch, sample) => programme.toTrueMs(epoch, sample),
+    });
   }
 
   async run(): Promise<Outcome> {
@@ -169,6 +174,7 @@ class Simulation {
         break;
       case "damage":
       case "garbage":
+        this.#checker.expectSeams();
         for (const connection of connections) connection.damage(fault);
         break;
       case "encoder-restart":
@@ -202,6 +208,7 @@ class Simulation {
 
   #restartEncoder(fault: Extract<Fault, { kind: "encoder-restart" }>): void {
     const { programme, connections } = this.#server;
+    this.#checker.expectSeams();
     programme.restart(this.#time.trueMs, fault.pauseMs, SIMULATED_FORMATS[fault.format]);
     if (fault.how === "unnoticed") return;
     for (const connection of [...connections]) connection.drop(fault.how);

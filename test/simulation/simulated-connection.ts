@@ -1,4 +1,5 @@
 import type { StreamConnection } from "../../src/record/stream-source.ts";
+import type { FrameFormat } from "../../src/audio/frame.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
 import type { Stretch } from "./deliveries.ts";
 import { type Epoch, type Programme, toLeftMs } from "./programme.ts";
@@ -33,6 +34,7 @@ export type ConnectionParts = {
   programme: Programme;
   setting: SendSetting;
   random: () => number;
+  onDamage: (stretch: Stretch) => void;
   onSend: (stretch: Stretch) => void;
   /** Told when the recorder has read whole frames and can know it. */
   onRead: (stretch: Stretch) => void;
@@ -42,6 +44,7 @@ export type ConnectionParts = {
 /** One listener of a simulated server, which sends what the programme has, in the way it is told to. */
 export class SimulatedConnection {
   readonly #parts: ConnectionParts;
+  readonly #kind: FrameFormat;
   #epoch: Epoch;
   #nextFrame: number;
   #outgoing: Piece[] = [];
@@ -61,6 +64,7 @@ export class SimulatedConnection {
     this.#parts = parts;
     const { programme, setting, time } = parts;
     this.#epoch = programme.current;
+    this.#kind = this.#epoch.format.kind;
     const now = programme.framesBy(this.#epoch, time.trueMs);
     this.#nextFrame = Math.max(0, now - Math.round(setting.burstMs / this.#epoch.frameMs));
     this.#send(true);
@@ -134,7 +138,8 @@ export class SimulatedConnection {
     for (const frame of complete) {
       if (this.#unconfirmed !== undefined && frame?.epoch.format === this.#unconfirmed.epoch.format)
         this.#parts.onRead(toStretch(this.#unconfirmed));
-      this.#unconfirmed = frame;
+      // Who reads MP3 cannot know that AAC comes now.
+      this.#unconfirmed = frame?.epoch.format.kind === this.#kind ? frame : undefined;
     }
   }
 
@@ -186,6 +191,10 @@ export class SimulatedConnection {
   #addFrame(index: number): void {
     const epoch = this.#epoch;
     const bytes = toFrame(epoch.format, { epoch: epoch.id, index, leftMs: toLeftMs(epoch, index) });
+    // With a damaged frame goes the one before it, which nothing follows.
+    if (this.#damagedFrames > 0 || this.#garbageBytes > 0) {
+      for (const near of [index - 1, index, index + 1]) this.#parts.onDamage(toStretch({ epoch, index: near }));
+    }
     if (this.#damagedFrames > 0) {
       this.#damagedFrames--;
       this.#outgoing.push({ bytes: this.#toNoise(bytes.length), frame: undefined });

@@ -83,6 +83,7 @@ export class SimulatedServer {
       programme: this.programme,
       setting: this.setting,
       random,
+      onDamage: (stretch) => deliveries.damage(stretch),
       onSend: (stretch) => deliveries.send(id, stretch),
       onRead: (stretch) => {
         const atMs = machine.time.elapsedMs;
