@@ -24,7 +24,14 @@ const BLUR_MS = 100;
 
 const HOUR_MS = 3_600_000;
 
-type Row = { id: number; timestampMs: number; isBoundary: boolean; samples: number; crc32: number; audio: Uint8Array };
+type Row = {
+  id: number;
+  timestampMs: number;
+  isBoundary: boolean;
+  samples: number;
+  crc32: number;
+  audio: Uint8Array;
+};
 type End = { epoch: number; sample: number };
 type Session = {
   reader: SessionReader;
@@ -174,7 +181,12 @@ export class ArchiveChecker {
     this.findings.sessions++;
     this.#boundaries.push({ id, timestampMs });
     const last = this.#session;
-    this.#session = { reader: new SessionReader(), references: last?.references ?? [], end: last?.end, wrongMs: 0 };
+    this.#session = {
+      reader: new SessionReader(),
+      references: last?.references ?? [],
+      end: last?.end,
+      wrongMs: 0,
+    };
   }
 
   /** By which clocks a new session may go: that of the connections by which it came, and the old ones where no sound is missing. */
@@ -234,7 +246,7 @@ export class ArchiveChecker {
     findings.events[kind] = (findings.events[kind] ?? 0) + 1;
     this.#parts.trace.add(`event ${id} ${timestampMs} ${kind} ${data}`);
     if (kind !== "gap") return;
-    const gap = JSON.parse(data) as { start_ms: number; end_ms: number; reason: string };
+    const gap: { start_ms: number; end_ms: number; reason: string } = JSON.parse(data);
     if (typeof gap.reason !== "string" || gap.reason === "") this.#parts.onFault(`event ${id}: no reason`);
     if (gap.end_ms <= gap.start_ms) this.#parts.onFault(`event ${id}: a gap that ends before it begins`);
     findings.gapSeconds[gap.reason] =
@@ -251,7 +263,8 @@ export class ArchiveChecker {
     const wanted = new IntervalSet();
     for (const [index, { end }] of list.entries()) {
       const next = list[index + 1];
-      if (next !== undefined && next.start > this.#fromMs) wanted.add(Math.max(end, this.#fromMs), next.start);
+      if (next !== undefined && next.start > this.#fromMs)
+        wanted.add(Math.max(end, this.#fromMs), next.start);
     }
     for (const hole of wanted.list) {
       for (const { startMs, endMs } of toNextWindows(this.#parts.show, hole.start, 20)) {
@@ -285,10 +298,10 @@ export class ArchiveChecker {
   #isInGap({ epoch, start, end }: Stretch): boolean {
     const [startMs, endMs] = [this.#parts.toTrueMs(epoch, start), this.#parts.toTrueMs(epoch, end)];
     const references = this.#parts.deliveries.connectionsOf(epoch, start).flatMap(toReferences);
-    return references.some(
-      ({ errorMs }) =>
-        this.#gaps.overlap(startMs + errorMs, endMs + errorMs) > endMs - startMs - 2 * ERROR_MS_MAX,
-    );
+    return references.some(({ errorMs }) => {
+      const bookedMs = this.#gaps.overlap(startMs + errorMs, endMs + errorMs);
+      return bookedMs > 0 && bookedMs > endMs - startMs - 2 * ERROR_MS_MAX;
+    });
   }
 
   /** What was received and is not durable: it is lost where newer sound is durable, and otherwise still on its way. */
@@ -320,7 +333,8 @@ export class ArchiveChecker {
     if (wasEmpty) return;
     this.findings.retentionRuns++;
     const boundary = this.#boundaries.find(({ id }) => id === firstId);
-    if (boundary === undefined) return onFault(`retention left ${firstId} as the first, which is no boundary`);
+    if (boundary === undefined)
+      return onFault(`retention left ${firstId} as the first, which is no boundary`);
     if (boundary.timestampMs > machine.wallMs - show.retentionHours * HOUR_MS)
       onFault(`retention deleted what is younger than ${show.retentionHours} h, up to ${firstId}`);
     this.#boundaries = this.#boundaries.filter(({ id }) => id >= firstId);

@@ -1,6 +1,6 @@
 import type { Refusal } from "./simulated-server.ts";
 import type { StallEnd } from "./simulated-connection.ts";
-import { type FormatName, SIMULATED_FORMATS } from "./simulated-frame.ts";
+import { FORMAT_NAMES, type FormatName } from "./simulated-frame.ts";
 
 /** What can go wrong. Times are milliseconds. */
 export type Fault =
@@ -25,7 +25,7 @@ export type PlannedFault = { atMs: number; fault: Fault };
 /** How often each kind comes, against the others. */
 export type FaultMix = Readonly<Partial<Record<Fault["kind"], number>>>;
 
-export const ALL_FAULTS: FaultMix = {
+export const ALL_FAULTS: Readonly<Record<Fault["kind"], number>> = {
   drop: 6,
   outage: 4,
   stall: 6,
@@ -40,6 +40,21 @@ export const ALL_FAULTS: FaultMix = {
   burst: 1,
 };
 
+const KINDS: readonly Fault["kind"][] = [
+  "drop",
+  "outage",
+  "stall",
+  "freeze",
+  "damage",
+  "garbage",
+  "encoder-restart",
+  "kill",
+  "stop",
+  "clock-step",
+  "decoder",
+  "burst",
+];
+
 /** Nothing happens before the recorder had time to begin. */
 const FIRST_MS = 20_000;
 
@@ -49,11 +64,9 @@ export function planFaults(
   { durationMs, everyMs }: { durationMs: number; everyMs: number },
   random: () => number,
 ): PlannedFault[] {
-  const kinds = (Object.entries(mix) as [Fault["kind"], number][]).flatMap(([kind, weight]) =>
-    Array.from({ length: weight }, () => kind),
-  );
+  const kinds = KINDS.flatMap((kind) => Array.from({ length: mix[kind] ?? 0 }, () => kind));
   const plan: PlannedFault[] = [];
-  for (let atMs = FIRST_MS; ; ) {
+  for (let atMs = FIRST_MS; ;) {
     atMs += Math.round(-Math.log(1 - random()) * everyMs);
     if (atMs >= durationMs) return plan;
     plan.push({ atMs, fault: toFault(pick(kinds, random), random) });
@@ -86,7 +99,7 @@ function toFault(kind: Fault["kind"], random: () => number): Fault {
       return {
         kind,
         pauseMs: spread(0, pick([100, 2000, 60_000], random), random),
-        format: pick(Object.keys(SIMULATED_FORMATS) as FormatName[], random),
+        format: pick(FORMAT_NAMES, random),
         how: pick(["closed", "reset", "unnoticed"], random),
       };
     case "kill":

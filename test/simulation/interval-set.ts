@@ -15,7 +15,7 @@ export class IntervalSet {
     while (first > 0 && (this.#list[first - 1]?.end ?? 0) >= start - slack) first--;
     let last = first;
     const joined = { start, end };
-    for (let next = this.#list[last]; next !== undefined && next.start <= end + slack; ) {
+    for (let next = this.#list[last]; next !== undefined && next.start <= end + slack;) {
       joined.start = Math.min(joined.start, next.start);
       joined.end = Math.max(joined.end, next.end);
       next = this.#list[++last];

@@ -27,7 +27,7 @@ export class SessionReader {
   /** The sound of the next row; what is wrong with its pages goes to `onFault`. */
   read(row: Uint8Array, onFault: (text: string) => void): Heard[] {
     const heard: Heard[] = [];
-    for (let offset = 0; offset < row.length; ) {
+    for (let offset = 0; offset < row.length;) {
       const page = parseOggPage(row, offset);
       if (page === undefined) {
         onFault(`no whole page at byte ${offset}`);
@@ -36,10 +36,12 @@ export class SessionReader {
       offset += page.pageBytes;
       if (!page.isCrcRight) onFault(`page ${page.sequence} has a wrong CRC`);
       if (this.#isEnded) onFault(`page ${page.sequence} follows the end of the stream`);
-      if (page.serial !== (this.#serial ?? page.serial)) onFault(`page ${page.sequence} is of another stream`);
+      if (page.serial !== (this.#serial ?? page.serial))
+        onFault(`page ${page.sequence} is of another stream`);
       if (page.sequence !== this.#nextSequence) onFault(`page ${page.sequence}, not ${this.#nextSequence}`);
       if (page.isContinued) onFault(`page ${page.sequence} goes on with a packet`);
-      if (page.isFirst !== (page.sequence === 0)) onFault(`page ${page.sequence} has a wrong first-page flag`);
+      if (page.isFirst !== (page.sequence === 0))
+        onFault(`page ${page.sequence} has a wrong first-page flag`);
       this.#serial = page.serial;
       this.#nextSequence = page.sequence + 1;
       this.#isEnded = page.isLast;
@@ -83,7 +85,7 @@ export class SessionReader {
 /** All sound in whole pages, wherever in a session they belong, with what lies under a pre-skip. */
 export function readSounds(pages: Uint8Array): Omit<Heard, "position">[] {
   const sounds: Omit<Heard, "position">[] = [];
-  for (let offset = 0; offset < pages.length; ) {
+  for (let offset = 0; offset < pages.length;) {
     const page = parseOggPage(pages, offset);
     if (page === undefined) break;
     offset += page.pageBytes;

@@ -193,7 +193,8 @@ export class SimulatedConnection {
     const bytes = toFrame(epoch.format, { epoch: epoch.id, index, leftMs: toLeftMs(epoch, index) });
     // With a damaged frame goes the one before it, which nothing follows.
     if (this.#damagedFrames > 0 || this.#garbageBytes > 0) {
-      for (const near of [index - 1, index, index + 1]) this.#parts.onDamage(toStretch({ epoch, index: near }));
+      for (const near of [index - 1, index, index + 1])
+        this.#parts.onDamage(toStretch({ epoch, index: near }));
     }
     if (this.#damagedFrames > 0) {
       this.#damagedFrames--;

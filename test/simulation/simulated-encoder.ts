@@ -142,7 +142,7 @@ class SimulatedChild {
   #decode(bytes: Uint8Array): number {
     const { parse, headerBytes } = SYNTAXES[this.#input];
     const start = this.#end;
-    for (let offset = 0; offset < bytes.length; ) {
+    for (let offset = 0; offset < bytes.length;) {
       const header = parse(bytes, offset);
       if (header === undefined) throw new AppError("decoder", "the simulated encoder was fed no whole frame");
       const samples48 = (header.samples * 48_000) / header.sampleRate;

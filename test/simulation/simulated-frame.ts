@@ -11,7 +11,8 @@ export type SimulatedFormat = {
   samples48: number;
 };
 
-export type FormatName = "mp3At44" | "mp3At48" | "mp3At24" | "aacAt48" | "aacAt24";
+export const FORMAT_NAMES = ["mp3At44", "mp3At48", "mp3At24", "aacAt48", "aacAt24"] as const;
+export type FormatName = (typeof FORMAT_NAMES)[number];
 
 /** What a frame tells of itself: which one it is of which run of the encoder, and when it left the server. */
 export type FrameTruth = { epoch: number; index: number; leftMs: number };
@@ -36,7 +37,12 @@ function adts(rateIndex: number, sampleRate: number, frameBytes: number): Simula
     ((frameBytes & 7) << 5) | 0x1f,
     0xfc,
   ];
-  return { kind: "aac", header: Uint8Array.from(header), frameBytes, samples48: (1024 * 48_000) / sampleRate };
+  return {
+    kind: "aac",
+    header: Uint8Array.from(header),
+    frameBytes,
+    samples48: (1024 * 48_000) / sampleRate,
+  };
 }
 
 /** Small frames, so that simulated days take minutes; the times are those of real stations. */

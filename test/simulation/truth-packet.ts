@@ -26,7 +26,8 @@ export function toTruthPacket(runs: readonly Run[]): Uint8Array {
 /** Throws when the packet was not made by `toTruthPacket`. */
 export function readTruthPacket(packet: Uint8Array): Run[] {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.length);
-  if (bytes[0] !== TOC || (bytes.length - 1) % RUN_BYTES !== 0) throw new Error("a packet that no encoder made");
+  if (bytes[0] !== TOC || (bytes.length - 1) % RUN_BYTES !== 0)
+    throw new Error("a packet that no encoder made");
   const runs: Run[] = [];
   for (let at = 1; at < bytes.length; at += RUN_BYTES) {
     runs.push({

@@ -29,7 +29,12 @@ export class VirtualTime {
 
   /** Calls `fire` after `ms`; timers of the same instant fire in the order in which they were set. Returns how to cancel it. */
   after(ms: number, fire: () => void): () => void {
-    const timer = { dueMs: this.#elapsedMs + Math.max(0, ms), order: this.#order++, fire, isCancelled: false };
+    const timer = {
+      dueMs: this.#elapsedMs + Math.max(0, ms),
+      order: this.#order++,
+      fire,
+      isCancelled: false,
+    };
     this.#insert(timer);
     return () => {
       timer.isCancelled = true;
