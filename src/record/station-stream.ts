@@ -33,6 +33,9 @@ export type Stitch = { reason: GapReason; awayMs: number; overlapFrames: number;
 /** What a connection has to say; after `stalled` it may speak again, after `ended` it does not. */
 export type Next = { kind: "heard"; heard: Heard } | { kind: "stalled" | "ended"; ending: Ending };
 
+/** Bytes without a frame in them for so long are no damage any more: the station has changed its format. */
+const DEAF_MS = 5000;
+
 type Chunk = { audio: Uint8Array; titles: readonly string[]; arrivalMs: number };
 
 /**
@@ -117,10 +120,22 @@ export class StationStream {
     if (this.#ending !== undefined) return { kind: "ended", ending: this.#ending };
     const next = await this.#read();
     if (next === "stalled") return { kind: "stalled", ending: this.#toStall() };
-    if (next.done !== true) return { kind: "heard", heard: this.#hear(next.value) };
+    if (next.done !== true) {
+      const heard = this.#hear(next.value);
+      if (heard.arrivalMs - this.#lastFrameMs > DEAF_MS) {
+        this.#ending = { reason: "unsupported-format", detail: "what it sends has become something else" };
+        this.#connection.close();
+      }
+      return { kind: "heard", heard };
+    }
     this.#ending = next.value;
-    const frames = this.#parser?.end() ?? [];
+    const frames = this.takeRest();
     return { kind: "heard", heard: { frames, titles: [], arrivalMs: this.#lastArrivalMs } };
+  }
+
+  /** The last frame, if it is whole: as long as nothing follows it, it is held back. Nothing can be read any more. */
+  takeRest(): readonly Frame[] {
+    return this.#parser?.end() ?? [];
   }
 
   /** Has `next` answer with these first. */
@@ -136,6 +151,7 @@ export class StationStream {
   }
 
   #lastArrivalMs = 0;
+  #lastFrameMs = Infinity;
 
   async #read(): Promise<IteratorResult<Chunk, Ending> | "stalled"> {
     this.#pending ??= this.#chunks.next();
@@ -147,6 +163,7 @@ export class StationStream {
   #hear({ audio, titles, arrivalMs }: Chunk): Heard {
     const frames = this.#parser?.push(audio) ?? [];
     this.#lastArrivalMs = arrivalMs;
+    if (frames.length > 0 || this.#lastFrameMs === Infinity) this.#lastFrameMs = arrivalMs;
     this.#measureBurst(toSeconds(frames) * 1000, arrivalMs);
     return { frames, titles, arrivalMs };
   }
