@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 
@@ -8,8 +8,6 @@ import { AppError, toReason } from "../core/app-error.ts";
 const STDERR_CHARS_MAX = 400;
 
 const INSTALL_HINT = "install it (Debian: apt-get install ffmpeg, macOS: brew install ffmpeg)";
-
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** Throws `missing-tool` when ffmpeg cannot be started. */
 export async function requireFfmpeg(): Promise<void> {
@@ -24,7 +22,9 @@ export async function requireFfmpeg(): Promise<void> {
 }
 
 /**
- * Runs bytes through one ffmpeg child, which reads `pipe:0` and writes `pipe:1` as `args` say.
+ * Runs bytes through one ffmpeg child, which reads `pipe:0` and writes `pipe:1` as `args` say. What it writes to `pipe:3`
+ * goes to `onSide` as soon as it comes, whether or not the generator is being read, and all of it before the generator
+ * ends; without `onSide` there is no such pipe.
  *
  * The child is gone when the generator has ended, however that came about. Its end before the end of the input, or a
  * status other than 0, is a `decoder` error that comes after all bytes that it has written. What `input` throws is
@@ -34,10 +34,12 @@ export async function* runFfmpeg(
   args: readonly string[],
   input: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
+  onSide?: (bytes: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array> {
-  const child: Child = spawn("ffmpeg", ["-hide_banner", "-loglevel", "error", ...args], {
-    stdio: ["pipe", "pipe", "pipe"],
+  const child = spawn("ffmpeg", ["-hide_banner", "-loglevel", "error", ...args], {
+    stdio: Array.from({ length: onSide === undefined ? 3 : 4 }, () => "pipe" as const),
   });
+  if (onSide !== undefined) child.stdio[3]?.on("data", onSide);
   const kill = (): boolean => child.kill("SIGKILL");
   signal.addEventListener("abort", kill, { once: true });
   const stderr = collectTail(child.stderr);
@@ -108,7 +110,7 @@ function collectTail(stream: Readable): { text: string } {
 }
 
 /** The exit status, or the signal, or why the child did not start. */
-function waitForExit(child: Child): Promise<number | string> {
+function waitForExit(child: ChildProcessWithoutNullStreams): Promise<number | string> {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve(toReason(error)));
     child.once("close", (status, signal) => resolve(status ?? signal ?? "no status"));
