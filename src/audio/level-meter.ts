@@ -49,9 +49,9 @@ export class LevelMeter {
   }
 
   #add(values: Float32Array): void {
-    let squares = 0;
+    let squares = this.#squares;
     for (const value of values) squares += value * value;
-    this.#squares += squares;
+    this.#squares = squares;
     this.#samples += values.length / this.#channels;
   }
 

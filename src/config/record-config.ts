@@ -26,6 +26,8 @@ export type ShowConfig = {
   headers: Readonly<Record<string, string>>;
   padBeforeMs: number;
   padAfterMs: number;
+  /** How long dead air may last before it is told; `undefined`: it never is. */
+  silenceAfterMs?: number | undefined;
   /** Empty: around the clock. */
   schedule: readonly ScheduleRule[];
 };
@@ -143,6 +145,7 @@ function toShowConfig(path: string, show: ShowFile): ShowConfig {
     headers: show.headers,
     padBeforeMs: show.pad_before,
     padAfterMs: show.pad_after,
+    silenceAfterMs: show.silence_after,
     schedule: show.schedule.map((rule) => ({
       weekdays: rule.days.map((day) => DAY_NAMES.indexOf(day) + 1),
       startMinute: rule.start,
@@ -153,7 +156,6 @@ function toShowConfig(path: string, show: ShowFile): ShowConfig {
 
 function toNotices(show: ShowFile): string[] {
   const unused: string[] = [];
-  if (show.silence_after !== undefined) unused.push("silence_after");
   if (show.retention_waits_for.length > 0) unused.push("retention_waits_for");
   if (show.max_bytes !== undefined) unused.push("max_bytes");
   if (show.min_free_bytes !== undefined) unused.push("min_free_bytes");

@@ -3,6 +3,9 @@ import { z } from "zod";
 import { AUDIO_FORMATS, type AudioFormat, whyNotShowName } from "../core/show.ts";
 import { parseByteSize, parseDurationMs } from "./quantity.ts";
 
+/** Speech pauses for less; a shorter time would book every pause as dead air. */
+const SILENCE_AFTER_MS_MIN = 2000;
+
 /** Days as they are written, in the order of ISO 8601: Monday is 1. */
 export const DAY_NAMES = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 
@@ -117,7 +120,12 @@ const show: z.ZodType<ShowFile> = z.strictObject({
   headers: headers.default({}),
   pad_before: pad,
   pad_after: pad,
-  silence_after: duration.optional(),
+  silence_after: duration
+    .refine((ms) => ms >= SILENCE_AFTER_MS_MIN, {
+      error: ({ input }) =>
+        `${String(input)} ms is too short: write "${SILENCE_AFTER_MS_MIN / 1000}s" or more`,
+    })
+    .optional(),
   retention_waits_for: z.array(z.string()).default([]),
   max_bytes: byteSize.optional(),
   min_free_bytes: byteSize.optional(),

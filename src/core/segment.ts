@@ -13,11 +13,13 @@ export type Segment = {
   durationSamples: number;
   /** CRC-32 (zlib) of `audioData`. */
   crc32: number;
+  /** One byte for each second begun, as `toLoudnessByte` makes it; `undefined` when it was not measured. */
+  loudness: Uint8Array | undefined;
   audioData: Uint8Array;
 };
 
-/** A segment without its audio. */
-export type SegmentHead = Omit<Segment, "audioData">;
+/** A segment without what is long. */
+export type SegmentHead = Omit<Segment, "loudness" | "audioData">;
 
 /** A segment that has no id yet because it has not been stored. */
 export type NewSegment = Omit<Segment, "id" | "crc32">;

@@ -1,16 +1,20 @@
 import type { CutPiece, Cutter } from "../audio/cutter.ts";
 import { createCutter } from "../audio/create-cutter.ts";
 import { ENCODER_DELAY_SAMPLES } from "../audio/encoder.ts";
+import type { Level } from "../audio/level-meter.ts";
 import { SAMPLE_RATE, type ShowFormat } from "../core/show.ts";
 import type { Clock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
 import type { Extras, ShowWriter } from "../store/sqlite-show-writer.ts";
 import type { AirClock } from "./air-clock.ts";
 import { EventMarks } from "./event-marks.ts";
 import type { FrameHistory } from "./frame-history.ts";
 import type { GapLedger } from "./gap-ledger.ts";
+import { LoudnessTrack } from "./loudness-track.ts";
 import { ResumeTail } from "./resume-tail.ts";
 import { SegmentKeeper } from "./segment-keeper.ts";
+import { type Silence, SilenceWatch } from "./silence-watch.ts";
 import type { Heard, Stitch } from "./station-stream.ts";
 
 /** MP3 needs five frames before the one that is wanted, because frames borrow bits of earlier ones; AAC needs three. */
@@ -24,6 +28,9 @@ export type RecordingParts = {
   gaps: GapLedger;
   history: FrameHistory;
   tail: ResumeTail;
+  log: Log;
+  /** How long dead air may last before it is told; `undefined`: it never is. */
+  silenceAfterMs: number | undefined;
   /** Where the sound that is to be kept begins. */
   startSample: number;
   /** The next time, after the given one, at which a session should end though nothing happened; Unix milliseconds. */
@@ -42,6 +49,8 @@ export class Recording {
   readonly #parts: RecordingParts;
   readonly #keeper: SegmentKeeper;
   readonly #marks: EventMarks;
+  readonly #loudness = new LoudnessTrack();
+  readonly #silence: SilenceWatch;
   readonly #startSeconds: number;
   #cutter: Cutter | undefined;
   #firstEvents: readonly NewShowEvent[];
@@ -55,11 +64,13 @@ export class Recording {
     this.#soundSample = parts.startSample;
     this.#startSeconds = parts.history.endSeconds;
     this.#marks = new EventMarks((seconds) => parts.air.toMs(seconds));
+    this.#silence = new SilenceWatch({ ...parts, onOver: (silence) => this.#markSilence(silence) });
     this.#keeper = new SegmentKeeper(
       {
         writer: parts.writer,
         clock: parts.clock,
         toMs: (sample) => this.#toMs(sample),
+        loudness: this.#loudness,
         isSettled: (sample) => parts.air.isSettled(this.#toSeconds(sample)),
         toExtras: (endSample) => this.#toExtras(endSample),
         onStored: () => this.#onStored(),
@@ -113,7 +124,13 @@ export class Recording {
     const startSample = Math.max(endSample, fromSample);
     if (startSample > endSample) this.#openGap(endSample, startSample);
     this.#cutter = createCutter(format, { startSample, preRollSamples: startSample - fromSample });
+    this.#loudness.beginAt(fromSample + this.#delaySamples, startSample);
     return from.number;
+  }
+
+  /** Takes note of how loud the sound is that the encoder gets. */
+  measure(levels: readonly Level[]): void {
+    this.#silence.add(this.#loudness.add(levels));
   }
 
   /** Takes what an encoder emits and stores the pieces that it completes. */
@@ -141,9 +158,14 @@ export class Recording {
 
   /** Stores what is left as a short last segment. */
   finish(): void {
+    this.#silence.end();
     const { air } = this.#parts;
     for (air.end(); this.#placeJump(); air.end()) this.endEncoder();
     this.#keeper.finish();
+    // What happened after the last piece was stored goes with none.
+    if (this.endMs === undefined) return;
+    for (const event of this.#marks.toEvents()) this.#parts.writer.addEvent(event);
+    this.#marks.clear();
   }
 
   /** Sound that jumped in time begins a session of its own; tells whether there was such a jump. */
@@ -176,6 +198,12 @@ export class Recording {
   #splitAtUnsettled(): void {
     const seconds = this.#parts.air.unsettledSeconds;
     if (seconds !== undefined) this.#cutter?.splitAt(this.#toSample(seconds));
+  }
+
+  #markSilence({ startSample, endSample }: Silence): void {
+    const [startMs, endMs] = [this.#toMs(startSample), this.#toMs(endSample)];
+    const data = { start_ms: Math.round(startMs), end_ms: Math.round(endMs) };
+    this.#marks.addMark("silence", data, this.#toSeconds(startSample));
   }
 
   #restart(held: readonly CutPiece[]): CutPiece[] {

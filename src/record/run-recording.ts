@@ -1,5 +1,6 @@
 import type { Encode } from "../audio/encoder.ts";
 import type { FrameFormat } from "../audio/frame.ts";
+import type { Level } from "../audio/level-meter.ts";
 import type { ShowConfig } from "../config/record-config.ts";
 import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
@@ -116,10 +117,10 @@ function createRecording(
 ): Parts {
   const history = resumed?.history ?? new FrameHistory();
   const tail = new ResumeTail(history, setting.clock, station);
-  const { format } = setting.show;
+  const { format, silenceAfterMs } = setting.show;
   const startSample = resumed?.startSample ?? 0;
   const recording = new Recording(
-    { ...setting, format, air: station.air, history, tail, startSample },
+    { ...setting, format, silenceAfterMs, air: station.air, history, tail, startSample },
     station.events,
   );
   if (resumed !== undefined) recording.markStitch(resumed.stitch);
@@ -136,7 +137,8 @@ async function encodeAll(
   signal: AbortSignal,
 ): Promise<void> {
   using patience = new Patience(setting.clock, signal);
-  const settings = { input, format: setting.show.format };
+  const onLevels = (levels: readonly Level[]): void => recording.measure(levels);
+  const settings = { input, format: setting.show.format, onLevels };
   for (let failures = 0; ;) {
     const startSample = recording.keeper.endSample;
     const number = recording.beginEncoder(failures > DECODER_RETRIES);

@@ -2,8 +2,10 @@ import type { CutPiece } from "../audio/cutter.ts";
 import type { Clock } from "../core/clock.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import { samplesToMs } from "../core/segment.ts";
+import { SAMPLE_RATE } from "../core/show.ts";
 import type { NewPiece } from "../store/recording-state.ts";
 import type { Extras, ShowWriter } from "../store/sqlite-show-writer.ts";
+import type { LoudnessTrack } from "./loudness-track.ts";
 
 /** How much sound a kill may cost on a disk that keeps up. */
 const SAVE_EVERY_MS = 500;
@@ -19,6 +21,7 @@ export type KeeperParts = {
   clock: Clock;
   /** Unix time of a sample of the recording, as far as it is known by now. */
   toMs: (sample: number) => number;
+  loudness: LoudnessTrack;
   /** Whether the time of all sound before a sample is known for good. */
   isSettled: (sample: number) => boolean;
   /** What should become durable with the sound up to `endSample`; it is asked for again until `onStored` is told. */
@@ -108,6 +111,7 @@ export class SegmentKeeper {
     const segment = this.#toPart(pieces);
     const endSample = toEnd(last);
     this.#store(endSample, (extras) => this.#parts.writer.append(segment, endSample, extras));
+    this.#parts.loudness.forget(endSample);
     this.#pieces.splice(0, count);
     this.#savedPieces = Math.max(0, this.#savedPieces - count);
   }
@@ -134,12 +138,16 @@ export class SegmentKeeper {
     const index = first === undefined ? 0 : this.#pieces.indexOf(first);
     const segmentStart = this.#pieces.findLastIndex((piece, at) => at < index && piece.isSegmentEnd) + 1;
     const start = this.#pieces[segmentStart];
+    const startSample = first?.startSample ?? 0;
+    const durationSamples = toSamples(pieces);
+    const begunSamples = (startSample - (start?.startSample ?? 0)) % SAMPLE_RATE;
     return {
-      startSample: first?.startSample ?? 0,
+      startSample,
       isSegmentEnd: pieces.at(-1)?.isSegmentEnd ?? false,
       timestampMs: this.#parts.toMs(start?.startSample ?? 0),
       isTimestampFromSource: start?.isSessionStart ?? false,
-      durationSamples: toSamples(pieces),
+      durationSamples,
+      loudness: this.#parts.loudness.toLoudness(startSample - begunSamples, begunSamples + durationSamples),
       audioData: concatBytes(pieces.map((piece) => piece.audioData)),
     };
   }

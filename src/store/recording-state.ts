@@ -1,4 +1,5 @@
 import { concatBytes } from "../core/concat-bytes.ts";
+import { joinLoudness } from "../core/loudness.ts";
 import type { NewSegment } from "../core/segment.ts";
 import type { Sqlite, SqlRow } from "./sqlite.ts";
 
@@ -10,13 +11,17 @@ const SCHEMA = `
     is_timestamp_from_source INTEGER NOT NULL,
     is_segment_end INTEGER NOT NULL,
     duration_samples INTEGER NOT NULL,
+    loudness BLOB,
     audio_data BLOB NOT NULL
   );
   CREATE TABLE IF NOT EXISTS resume_point (id INTEGER PRIMARY KEY CHECK (id = 1), data TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS input_tail (id INTEGER PRIMARY KEY, end_seconds REAL NOT NULL, frames BLOB NOT NULL);
 `;
 
-/** A part of a segment in work; time and flag are those of the segment, as far as they are known by now. */
+/**
+ * A part of a segment in work; time and flag are those of the segment, as far as they are known by now, and the loudness is that
+ * of all the segment's seconds in which the part has a share.
+ */
 export type NewPiece = NewSegment & {
   /** Where it begins in the sound of the recording; no two pieces begin at one place. */
   startSample: number;
@@ -56,17 +61,21 @@ export class RecordingState {
   constructor(sqlite: Sqlite) {
     this.#sqlite = sqlite;
     sqlite.exec(SCHEMA);
+    // A recorder of an older make may have left pieces in a table without this column.
+    const columns = sqlite.all("SELECT name FROM pragma_table_info('pieces')").map((row) => row["name"]);
+    if (!columns.includes("loudness")) sqlite.exec("ALTER TABLE pieces ADD COLUMN loudness BLOB");
   }
 
   savePiece(piece: NewPiece): void {
     this.#sqlite.run(
-      `INSERT INTO pieces (start_sample, timestamp_ms, is_timestamp_from_source, is_segment_end, duration_samples, audio_data)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO pieces (start_sample, timestamp_ms, is_timestamp_from_source, is_segment_end, duration_samples, loudness, audio_data)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
       piece.startSample,
       Math.round(piece.timestampMs),
       piece.isTimestampFromSource ? 1 : 0,
       piece.isSegmentEnd ? 1 : 0,
       piece.durationSamples,
+      piece.loudness ?? null,
       piece.audioData,
     );
   }
@@ -124,10 +133,16 @@ function toSegment(pieces: readonly NewPiece[]): NewSegment {
   const [first] = pieces;
   // The last piece was stored with what was known best of the time.
   const last = pieces.at(-1);
+  const durationSamples = pieces.reduce((sum, piece) => sum + piece.durationSamples, 0);
+  const parts = pieces.map((piece) => ({
+    startSample: piece.startSample - (first?.startSample ?? 0),
+    bytes: piece.loudness,
+  }));
   return {
     timestampMs: last?.timestampMs ?? 0,
     isTimestampFromSource: first?.isTimestampFromSource ?? false,
-    durationSamples: pieces.reduce((sum, piece) => sum + piece.durationSamples, 0),
+    durationSamples,
+    loudness: joinLoudness(parts, durationSamples),
     audioData: concatBytes(pieces.map((piece) => piece.audioData)),
   };
 }
@@ -139,6 +154,7 @@ function toPiece(row: SqlRow): NewPiece {
     isTimestampFromSource: row["is_timestamp_from_source"] === 1,
     isSegmentEnd: row["is_segment_end"] === 1,
     durationSamples: Number(row["duration_samples"]),
+    loudness: row["loudness"] instanceof Uint8Array ? row["loudness"] : undefined,
     audioData: toBytes(row["audio_data"]),
   };
 }

@@ -107,13 +107,14 @@ class SqliteRecipientWriter implements RecipientWriter {
     sqlite.transact(() => {
       for (const segment of batch.segments) {
         sqlite.run(
-          `INSERT INTO segments (id, timestamp_ms, is_timestamp_from_source, duration_samples, crc32, audio_data)
-           VALUES (?, ?, ?, ?, ?, ?)`,
+          `INSERT INTO segments (id, timestamp_ms, is_timestamp_from_source, duration_samples, crc32, loudness, audio_data)
+           VALUES (?, ?, ?, ?, ?, ?, ?)`,
           segment.id,
           segment.timestampMs,
           segment.isTimestampFromSource ? 1 : 0,
           segment.durationSamples,
           segment.crc32,
+          segment.loudness ?? null,
           segment.audioData,
         );
       }

@@ -18,10 +18,14 @@ export function toSegmentHead(row: SqlRow): SegmentHead {
   };
 }
 
+/** The columns that `toSegment` reads. */
+export const SEGMENT_COLUMNS: string = `${HEAD_COLUMNS}, loudness, audio_data`;
+
 export function toSegment(row: SqlRow): Segment {
-  const audioData = row["audio_data"];
+  const { loudness, audio_data: audioData } = row;
   return {
     ...toSegmentHead(row),
+    loudness: loudness instanceof Uint8Array ? loudness : undefined,
     audioData: audioData instanceof Uint8Array ? audioData : new Uint8Array(0),
   };
 }

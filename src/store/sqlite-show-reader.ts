@@ -2,7 +2,14 @@ import { type Segment, type SegmentHead, toEndMs } from "../core/segment.ts";
 import type { ShowEvent } from "../core/show-event.ts";
 import type { ShowMetadata } from "./show-metadata.ts";
 import type { IdRange, Session, ShowBounds, ShowReader } from "./show-reader.ts";
-import { EVENT_COLUMNS, HEAD_COLUMNS, toSegment, toSegmentHead, toShowEvent } from "./sqlite-rows.ts";
+import {
+  EVENT_COLUMNS,
+  HEAD_COLUMNS,
+  SEGMENT_COLUMNS,
+  toSegment,
+  toSegmentHead,
+  toShowEvent,
+} from "./sqlite-rows.ts";
 import { openShowDatabase } from "./sqlite-schema.ts";
 import type { Sqlite } from "./sqlite.ts";
 
@@ -52,7 +59,7 @@ export class SqliteShowReader implements ShowReader {
     let bytes = 0;
     while (segments.length < range.limit && startId <= range.endId) {
       const rows = this.#sqlite.all(
-        `SELECT ${HEAD_COLUMNS}, audio_data FROM segments WHERE id IN (
+        `SELECT ${SEGMENT_COLUMNS} FROM segments WHERE id IN (
            SELECT id FROM (
              SELECT id, sum(size) OVER (ORDER BY id) AS bytes, row_number() OVER (ORDER BY id) AS number
              FROM (SELECT id, length(audio_data) AS size FROM segments WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?)

@@ -174,12 +174,13 @@ export class ShowWriter implements Disposable {
 
   #insertSegment(segment: NewSegment): void {
     this.#sqlite.run(
-      `INSERT INTO segments (timestamp_ms, is_timestamp_from_source, duration_samples, crc32, audio_data)
-       VALUES (?, ?, ?, ?, ?)`,
+      `INSERT INTO segments (timestamp_ms, is_timestamp_from_source, duration_samples, crc32, loudness, audio_data)
+       VALUES (?, ?, ?, ?, ?, ?)`,
       Math.round(segment.timestampMs),
       segment.isTimestampFromSource ? 1 : 0,
       segment.durationSamples,
       toCrc32(segment.audioData),
+      segment.loudness ?? null,
       segment.audioData,
     );
   }

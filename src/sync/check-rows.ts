@@ -1,5 +1,6 @@
 import { toDurationSamples } from "../audio/duration.ts";
 import { AppError } from "../core/app-error.ts";
+import { toLoudnessLength } from "../core/loudness.ts";
 import { type Segment, SEGMENT_BYTES_MAX, toCrc32 } from "../core/segment.ts";
 import type { ShowEvent } from "../core/show-event.ts";
 import type { AudioFormat } from "../core/show.ts";
@@ -49,15 +50,28 @@ function toCheckedSegment(row: WireSegment, expected: RowExpectation): Segment {
       `segment ${row.id} was damaged on its way: its CRC is ${crc32}, not ${row.crc32}`,
     );
   }
+  const durationSamples =
+    row.duration_samples ?? toDurationSamples(expected.audioFormat, expected.channels, audioData);
   return {
     id: row.id,
     timestampMs: row.timestamp_ms,
     isTimestampFromSource: row.is_timestamp_from_source === 1,
-    durationSamples:
-      row.duration_samples ?? toDurationSamples(expected.audioFormat, expected.channels, audioData),
+    durationSamples,
     crc32,
+    loudness: toLoudness(row, durationSamples),
     audioData,
   };
+}
+
+/** What is not one byte for each second begun is no loudness as it is meant here, and is left out. */
+function toLoudness({ loudness }: WireSegment, durationSamples: number): Uint8Array | undefined {
+  if (loudness === undefined) return undefined;
+  try {
+    const bytes = Uint8Array.fromBase64(loudness);
+    return bytes.length === toLoudnessLength(durationSamples) ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function decode(row: WireSegment): Uint8Array {

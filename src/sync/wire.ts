@@ -45,6 +45,8 @@ export type WireSegment = {
   audio_data: string;
   duration_samples?: number | undefined;
   crc32?: number | undefined;
+  /** Base64; absent when it is not known. */
+  loudness?: string | undefined;
 };
 
 /** A row of `GET /api/sync/shows/:name/events`. */
@@ -80,6 +82,8 @@ export const wireSegments: z.ZodType<WireSegment[]> = z.array(
     audio_data: z.string(),
     duration_samples: z.int().min(0).optional(),
     crc32: z.int().min(0).max(0xffff_ffff).optional(),
+    // A sender of other make may mean something else by this key, which is no reason to refuse its audio.
+    loudness: z.string().optional().catch(undefined),
   }),
 );
 
@@ -126,6 +130,7 @@ export function toWireSegment(segment: Segment): WireSegment {
     audio_data: segment.audioData.toBase64(),
     duration_samples: segment.durationSamples,
     crc32: segment.crc32,
+    loudness: segment.loudness?.toBase64(),
   };
 }
 

@@ -139,6 +139,7 @@ test("the file shrinks by what was deleted, while a reader looks at it", async (
         timestampMs: startMs + second * 1000,
         isTimestampFromSource: second === 0,
         durationSamples: 48_000,
+        loudness: undefined,
         audioData: new Uint8Array(100_000).fill(second),
       };
       archive.writer.append(segment, 0, { events: [] });
@@ -164,6 +165,7 @@ test("ids are never given again, not even when all rows are gone", async () => {
     timestampMs: C,
     isTimestampFromSource: true,
     durationSamples: 1,
+    loudness: undefined,
     audioData: Uint8Array.of(1),
   };
   archive.writer.append(segment, 0, { events: [] });
