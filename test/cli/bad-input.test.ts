@@ -81,6 +81,7 @@ describe("a configuration is refused with its key and value", () => {
     "a duration without a unit": [show('name = "a"\npad_before = "90"'), "pad_before", '"90"'],
     "a duration of another unit": [show('name = "a"\npad_after = "2 weeks"'), '"2 weeks"'],
     "a duration that is a number": [show('name = "a"\nsilence_after = 60'), "silence_after"],
+    "dead air of no length": [show('name = "a"\nsilence_after = "0s"'), "silence_after", '"2s"'],
     "a size that is none": [show('name = "a"\nmax_bytes = "20 gigs"'), '"20 gigs"'],
     "a day that is none": [
       `${good}[[shows.schedule]]\ndays = ["monday"]\nstart = "09:00"\nend = "10:00"\n`,
@@ -127,6 +128,7 @@ test("a configuration with nothing but a name and an address has the defaults of
         headers: {},
         padBeforeMs: 0,
         padAfterMs: 0,
+        silenceAfterMs: undefined,
         schedule: [],
       },
     ],

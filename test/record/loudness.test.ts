@@ -14,7 +14,7 @@ import { tempDir } from "../support/temp-dir.ts";
 /** One station for all, so that all have the same dead air. */
 const MOUNTS = {
   "/mp3": { format: "mp3", bitrateKbps: 128, sampleRate: 44_100, channels: 2 },
-  "/aac": { format: "aac", bitrateKbps: 96, sampleRate: 48_000, channels: 1 },
+  "/aac": { format: "aac", bitrateKbps: 96, sampleRate: 48_000, channels: 2 },
 } as const;
 
 const SHOWS = [
