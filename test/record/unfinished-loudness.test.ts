@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { startStation } from "../../src/station/station.ts";
+import type { NewPiece } from "../../src/store/recording-state.ts";
 import { ShowWriter } from "../../src/store/sqlite-show-writer.ts";
 import { startCli } from "../support/run-cli.ts";
 import { runSql } from "../support/sender-database.ts";
@@ -38,7 +39,7 @@ test("a segment that a killed recorder left unfinished has a byte for each secon
   for (const byte of loudness.slice(0, -1)) assert.ok(Math.abs(byte - 220) <= 4, loudness.join(" "));
 });
 
-test("pieces of an older make, which have no loudness, become a segment without", () => {
+test("pieces become a segment with the loudness of all of them, and without where they have none", () => {
   using dir = tempDir();
   const path = join(dir.path, "a.sqlite");
   const settings = {
@@ -49,21 +50,40 @@ test("pieces of an older make, which have no loudness, become a segment without"
   ShowWriter.open(path, settings)[Symbol.dispose]();
   runSql(
     path,
-    `ALTER TABLE unfinished DROP COLUMN loudness;
-     INSERT INTO unfinished (timestamp_ms, is_timestamp_from_source, duration_samples, audio_data)
-     VALUES (1700000000000, 1, 24000, x'01')`,
+    `ALTER TABLE pieces DROP COLUMN loudness;
+     INSERT INTO pieces (start_sample, timestamp_ms, is_timestamp_from_source, is_segment_end, duration_samples, audio_data)
+     VALUES (0, 1700000000000, 1, 0, 24000, x'01')`,
   );
-  {
-    using writer = ShowWriter.open(path, settings);
-    const piece = { timestampMs: 1_700_000_000_000, isTimestampFromSource: true, durationSamples: 30_000 };
-    writer.savePiece({ ...piece, loudness: Uint8Array.of(7, 8), audioData: Uint8Array.of(2) });
-    writer.savePiece({ ...piece, loudness: Uint8Array.of(9), audioData: Uint8Array.of(3) });
-    assert.deepEqual(writer.finishUnfinished()?.loudness, Uint8Array.of(7, 9));
-    writer.savePiece({ ...piece, loudness: undefined, audioData: Uint8Array.of(4) });
-    assert.equal(writer.finishUnfinished()?.loudness, undefined);
-  }
-  assert.deepEqual(readFirst(path), { durationSamples: 84_000, loudness: Uint8Array.of(7, 9) });
+  using writer = ShowWriter.open(path, settings);
+  assert.deepEqual(
+    writer.finishUnfinished().map((segment) => segment.loudness),
+    [undefined],
+  );
+  writer.savePieces([toPiece(0, Uint8Array.of(7)), toPiece(30_000, Uint8Array.of(8, 9))], { events: [] });
+  writer.savePieces([toPiece(60_000, Uint8Array.of(6))], { events: [] });
+  assert.deepEqual(
+    writer.finishUnfinished().map((segment) => segment.loudness),
+    [Uint8Array.of(8, 6)],
+  );
+  writer.savePieces([toPiece(0, Uint8Array.of(7)), toPiece(30_000, undefined)], { events: [] });
+  assert.deepEqual(
+    writer.finishUnfinished().map((segment) => segment.loudness),
+    [undefined],
+    "a second without a byte",
+  );
 });
+
+function toPiece(startSample: number, loudness: Uint8Array | undefined): NewPiece {
+  return {
+    startSample,
+    isSegmentEnd: false,
+    timestampMs: 1_700_000_000_000,
+    isTimestampFromSource: true,
+    durationSamples: 30_000,
+    loudness,
+    audioData: Uint8Array.of(2),
+  };
+}
 
 function readFirst(path: string): { durationSamples: number; loudness: Uint8Array | undefined } {
   using database = new DatabaseSync(path, { readOnly: true });
