@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -24,7 +25,11 @@ const SHOWS = [
   { name: "aac-stereo", path: "/mp3", extra: 'audio_format = "aac"\nchannels = 2' },
   { name: "wav-mono", path: "/mp3", extra: 'audio_format = "wav"' },
   { name: "wav-stereo", path: "/aac", extra: 'audio_format = "wav"\nchannels = 2' },
+  { name: "replaced", path: "/mp3", extra: "bitrate = 37" },
 ] as const;
+
+/** Among the arguments of the one encoder that is killed on the way. */
+const REPLACED_ARGUMENT = "37k";
 
 const SILENT_MS = 4000;
 const WITHIN_MS = 500;
@@ -48,6 +53,7 @@ before(async () => {
   await using recorder = startCli(["record", "-c", config]);
   for (const { name } of SHOWS) await recorder.waitForLine(new RegExp(`${name}: recording begins`));
   await delay(2000);
+  killEncoder(recorder.pid);
   silent = { "/mp3": station.playSilence("/mp3", SILENT_MS), "/aac": station.playSilence("/aac", SILENT_MS) };
   for (const { name } of SHOWS) {
     await recorder.waitForLine(new RegExp(`${name}: dead air: no sound for 2 s`), 20_000);
@@ -93,6 +99,10 @@ for (const { name, path } of SHOWS) {
   });
 }
 
+test("replaced: the encoder was killed on the way, and nothing of the above shows it", () => {
+  assert.equal(readEvents(toPath("replaced"), "decoder-replaced").length, 1);
+});
+
 test("a show that does not ask for it has no such event", () => {
   assert.deepEqual(readSilences(toPath("unasked")), []);
   assert.doesNotMatch(result.stderr, /unasked: dead air/);
@@ -135,10 +145,27 @@ function readRows(path: string): Row[] {
     }));
 }
 
+function killEncoder(recorderPid: number): void {
+  const processes = execFileSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n");
+  const encoders = processes
+    .map((line) => line.trim().split(/\s+/))
+    .filter((words) => words.includes(REPLACED_ARGUMENT));
+  for (const [pid, parentPid] of encoders) {
+    if (Number(parentPid) === recorderPid) process.kill(Number(pid), "SIGKILL");
+  }
+}
+
 function readSilences(path: string): SilenceData[] {
+  return readEvents(path, "silence").map((data) => ({
+    start_ms: Number(data["start_ms"]),
+    end_ms: Number(data["end_ms"]),
+  }));
+}
+
+function readEvents(path: string, kind: string): Record<string, unknown>[] {
   using database = new DatabaseSync(path, { readOnly: true });
   return database
-    .prepare("SELECT data FROM events WHERE kind = 'silence' ORDER BY id")
-    .all()
+    .prepare("SELECT data FROM events WHERE kind = ? ORDER BY id")
+    .all(kind)
     .map((row) => JSON.parse(String(row["data"])));
 }
