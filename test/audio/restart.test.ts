@@ -100,7 +100,15 @@ test("opus: a session may begin where a piece was told to end, however much came
 async function assertWhole(pieces: readonly CutPiece[]): Promise<void> {
   const audioData = concatBytes(pieces.map((piece) => piece.audioData));
   const durationSamples = pieces.reduce((sum, piece) => sum + piece.durationSamples, 0);
-  const row = { id: 1, timestampMs: 0, isTimestampFromSource: true, durationSamples, crc32: 0, audioData };
+  const row = {
+    id: 1,
+    timestampMs: 0,
+    isTimestampFromSource: true,
+    durationSamples,
+    crc32: 0,
+    loudness: undefined,
+    audioData,
+  };
   assert.deepEqual(new PageChecker().check(row), []);
   assert.equal((await decode("opus", pieces)).length, durationSamples);
 }
