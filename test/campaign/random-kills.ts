@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { startStation } from "../../src/station/station.ts";
+import { KilledShows, type KilledShow, toMounts } from "../support/killed-shows.ts";
+import { createRandom } from "../support/random.ts";
+import { startCli } from "../support/run-cli.ts";
+import { freeze } from "../support/stopped-process.ts";
+
+/** Without a burst nothing that is lost comes again. */
+const LIVE = { burstBytes: 0 } as const;
+
+const SHOWS: readonly KilledShow[] = [
+  {
+    name: "mp3-128",
+    mount: { ...LIVE, format: "mp3", bitrateKbps: 128, sampleRate: 44_100, channels: 2 },
+    out: "opus",
+  },
+  {
+    name: "mp3-64",
+    mount: { ...LIVE, format: "mp3", bitrateKbps: 64, sampleRate: 48_000, channels: 1 },
+    out: "opus",
+  },
+  {
+    name: "aac-96",
+    mount: { ...LIVE, format: "aac", bitrateKbps: 96, sampleRate: 48_000, channels: 2 },
+    out: "opus",
+  },
+  {
+    name: "aac-48",
+    mount: { ...LIVE, format: "aac", bitrateKbps: 48, sampleRate: 44_100, channels: 1 },
+    out: "opus",
+  },
+  {
+    name: "to-aac",
+    mount: { ...LIVE, format: "mp3", bitrateKbps: 128, sampleRate: 44_100, channels: 2 },
+    out: "aac",
+  },
+  {
+    name: "to-wav",
+    mount: { ...LIVE, format: "aac", bitrateKbps: 96, sampleRate: 48_000, channels: 2 },
+    out: "wav",
+  },
+];
+
+/** Of received audio, on a disk that keeps up. */
+const LOST_MS_MAX = 1000;
+
+/** From before the recorder is up to some seconds into a session. */
+const LIFE_MS_MAX = 5000;
+
+/** Each round kills all shows at once, at a random moment. */
+export function testRandomKills({ rounds }: { rounds: number }): void {
+  test(`a SIGKILL costs a second at most: ${rounds} kills of ${SHOWS.length} shows`, async (context) => {
+    const { random, seed } = createRandom();
+    context.diagnostic(`seed ${seed}`);
+    await using station = await startStation({ mounts: toMounts(SHOWS) });
+    await using shows = await KilledShows.start(SHOWS, station);
+    for (let round = 0; round < rounds; round++) {
+      const recorder = startCli(["record", "-c", shows.config]);
+      await delay(random() * LIFE_MS_MAX);
+      await freeze(recorder.pid);
+      await shows.kill(recorder);
+    }
+    await shows.recover();
+    const losses = (await shows.measureLosses()).toSorted((a, b) => a - b);
+    const shown = losses.map((ms) => Math.round(ms)).join(", ");
+    context.diagnostic(`lost, in ms: ${shown}`);
+    assert.ok(losses.length >= (rounds * SHOWS.length) / 3, `only ${losses.length} kills hit a connection`);
+    assert.ok((losses.at(-1) ?? 0) <= LOST_MS_MAX, `lost, in ms: ${shown}`);
+  });
+}

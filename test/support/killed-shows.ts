@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+import { FrameParser } from "../../src/audio/frame-parser.ts";
+import { concatBytes } from "../../src/core/concat-bytes.ts";
+import { toSeconds } from "../../src/audio/frame.ts";
+import type { AudioFormat } from "../../src/core/show.ts";
+import type { MountOptions } from "../../src/station/mount.ts";
+import type { Station } from "../../src/station/station.ts";
+import { type RawSession, readSessions } from "./measure.ts";
+import { type RunningProcess, runCli, startCli } from "./run-cli.ts";
+import { measureSpan, type SoundSpan } from "./sound-span.ts";
+import { startStreamProxy, type StreamProxy } from "./stream-proxy.ts";
+import { tempDir } from "./temp-dir.ts";
+import { readUnreadBytes } from "./unread-bytes.ts";
+
+/** A show, and the mount that it is recorded from. */
+export type KilledShow = { name: string; mount: Omit<MountOptions, "path">; out: AudioFormat };
+
+/** What a recorder had read of a station when it was killed. */
+type Received = { show: KilledShow; audio: Uint8Array; killedMs: number };
+
+/** The same in time. `lengthMs` counts whole frames. */
+type ReceivedSpan = SoundSpan & { lengthMs: number };
+
+type TimedSession = { raw: RawSession; claimed: SoundSpan; heard: SoundSpan | undefined };
+
+/** The end of a received stream tells its time: a second begins in it, and the decoder had time to settle. */
+const TAIL_MS = 4000;
+
+/** Sound that was encoded twice is found to some hundredths of a millisecond; times are whole milliseconds. */
+const TOLERANCE_MS = 2;
+
+/** The mounts of shows that are to be killed. */
+export function toMounts(shows: readonly KilledShow[]): MountOptions[] {
+  return shows.map(({ name, mount }) => ({ ...mount, path: `/${name}`, hasTitles: false }));
+}
+
+/**
+ * Shows in a directory of their own whose recorder is killed again and again. What was received is known from a proxy
+ * before each of them and from the kernel, and what was kept from the sound. Bind it with `await using`.
+ */
+export class KilledShows implements AsyncDisposable {
+  readonly config: string;
+  readonly #shows: readonly KilledShow[];
+  readonly #dir = tempDir();
+  readonly #proxies: ReadonlyMap<KilledShow, StreamProxy>;
+  readonly #received: Received[] = [];
+  #kills = 0;
+
+  private constructor(shows: readonly KilledShow[], proxies: ReadonlyMap<KilledShow, StreamProxy>) {
+    this.#shows = shows;
+    this.#proxies = proxies;
+    this.config = join(this.#dir.path, "record.toml");
+    writeFileSync(this.config, toConfig(proxies));
+  }
+
+  static async start(shows: readonly KilledShow[], station: Station): Promise<KilledShows> {
+    const proxies = await Promise.all(shows.map(() => startStreamProxy(station.port)));
+    return new KilledShows(shows, new Map(shows.flatMap((show, index) => toEntry(show, proxies[index]))));
+  }
+
+  /** Where the databases are. */
+  get directory(): string {
+    return join(this.#dir.path, "recordings");
+  }
+
+  /** Kills a recorder none of whose threads reads or writes, and looks at what it left behind. */
+  async kill(recorder: RunningProcess): Promise<void> {
+    for (const [show, proxy] of this.#proxies) {
+      const received = toReceivedAudio(proxy);
+      if (received.length > 0) this.#received.push({ show, audio: received, killedMs: Date.now() });
+    }
+    recorder.kill("SIGKILL");
+    await recorder.exited;
+    this.#kills++;
+    for (const { name } of this.#shows) this.#checkIntegrity(name);
+  }
+
+  /** A recorder that starts once more records, stops when it is asked to, and leaves nothing that `verify` minds. */
+  async recover(): Promise<void> {
+    {
+      await using recorder = startCli(["record", "-c", this.config]);
+      for (const { name } of this.#shows) {
+        await recorder.waitForLine(new RegExp(`${name}: recording begins`), 30_000);
+      }
+      const { status, stderr } = await recorder.stop();
+      assert.equal(status, 0, stderr);
+    }
+    const verified = await runCli(["verify", this.directory], { timeoutMs: 120_000 });
+    assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+  }
+
+  /**
+   * Each session is whole, and none doubles or goes behind the one before it. Returns how much of the received sound is
+   * nowhere, for each kill and show.
+   */
+  async measureLosses(): Promise<number[]> {
+    const losses: number[] = [];
+    for (const show of this.#shows) {
+      const sessions: TimedSession[] = [];
+      for (const raw of readSessions(this.#toPath(show.name))) sessions.push(await toTimed(raw, show.name));
+      checkOrder(sessions, show.name);
+      for (const received of this.#received) {
+        if (received.show !== show) continue;
+        losses.push(toLostMs(await toReceivedSpan(received), sessions));
+      }
+    }
+    return losses;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const proxy of this.#proxies.values()) await proxy[Symbol.asyncDispose]();
+    this.#dir[Symbol.dispose]();
+  }
+
+  /** Of a copy: whoever opens the database first repairs it, and that must be the recorder. */
+  #checkIntegrity(name: string): void {
+    const path = this.#toPath(name);
+    if (!existsSync(path)) return;
+    const copies = join(this.#dir.path, `after-${this.#kills}`);
+    mkdirSync(copies, { recursive: true });
+    const copy = join(copies, `${name}.sqlite`);
+    for (const suffix of ["", "-wal"]) {
+      if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix);
+    }
+    using database = new DatabaseSync(copy);
+    assert.deepEqual({ ...database.prepare("PRAGMA integrity_check").get() }, { integrity_check: "ok" });
+  }
+
+  #toPath(name: string): string {
+    return join(this.directory, `${name}.sqlite`);
+  }
+}
+
+function toEntry(show: KilledShow, proxy: StreamProxy | undefined): [KilledShow, StreamProxy][] {
+  return proxy === undefined ? [] : [[show, proxy]];
+}
+
+function toConfig(proxies: ReadonlyMap<KilledShow, StreamProxy>): string {
+  const shows = [...proxies].map(
+    ([{ name, out }, proxy]) =>
+      `[[shows]]\nname = "${name}"\nurl = "${proxy.url(`/${name}`)}"\nsplit_interval = 2\nbitrate = 64\naudio_format = "${out}"\n`,
+  );
+  return `[api]\nport = 0\n${shows.join("")}`;
+}
+
+/** The audio that the client of a proxy has read of its newest answer. */
+function toReceivedAudio({ newest, port }: StreamProxy): Uint8Array {
+  if (newest === undefined) return new Uint8Array(0);
+  const { sent } = newest;
+  const read = sent.subarray(0, Math.max(0, sent.length - readUnreadBytes(newest.clientPort, port)));
+  const head = Buffer.from(read.buffer, read.byteOffset, read.length).indexOf("\r\n\r\n");
+  return head < 0 ? new Uint8Array(0) : read.subarray(head + 4);
+}
+
+async function toReceivedSpan({ show, audio, killedMs }: Received): Promise<ReceivedSpan> {
+  const frames = new FrameParser(show.mount.format).push(audio);
+  const lengthMs = toSeconds(frames) * 1000;
+  const tail = frames.slice(-Math.ceil((frames.length * TAIL_MS) / Math.max(TAIL_MS, lengthMs)));
+  const tailAudio = concatBytes(tail.map(({ bytes }) => bytes));
+  const heard = lengthMs >= TAIL_MS / 2 ? await measureSpan(tailAudio, killedMs) : undefined;
+  const endMs = heard?.span?.endMs ?? killedMs;
+  return { startMs: endMs - lengthMs, endMs, lengthMs };
+}
+
+async function toTimed(raw: RawSession, name: string): Promise<TimedSession> {
+  const startMs = raw.rows[0]?.timestampMs ?? 0;
+  const { span, report } = await measureSpan(raw.audio, startMs);
+  assert.equal(report.samples, raw.durationSamples, `${name} decodes to its duration`);
+  const found = [report.missing, report.doubled, report.outOfOrder];
+  assert.deepEqual(found, [[], [], 0], `${name}: ${JSON.stringify(report)}`);
+  assert.ok(report.lostMs < 1 && report.doubledMs < 1, `${name}: ${JSON.stringify(report.splices)}`);
+  return { raw, claimed: { startMs, endMs: startMs + raw.durationSamples / 48 }, heard: span };
+}
+
+/** No session begins before the end of the one before, neither by its own sound nor by the time that it claims. */
+function checkOrder(sessions: readonly TimedSession[], name: string): void {
+  for (const key of ["claimed", "heard"] as const) {
+    const spans = sessions.flatMap((session) => session[key] ?? []);
+    for (const [index, { startMs }] of spans.entries()) {
+      const aheadMs = (spans[index - 1]?.endMs ?? -Infinity) - startMs;
+      assert.ok(aheadMs <= TOLERANCE_MS, `${name}: session ${index} begins ${aheadMs} ms too early (${key})`);
+    }
+  }
+}
+
+/** How much of what was received lies in no session. */
+function toLostMs(received: ReceivedSpan, sessions: readonly TimedSession[]): number {
+  const spans = sessions.map(({ heard, claimed }) => heard ?? claimed);
+  const kept = spans.map(({ startMs, endMs }) =>
+    Math.max(0, Math.min(endMs, received.endMs) - Math.max(startMs, received.startMs)),
+  );
+  return received.lengthMs - kept.reduce((sum, ms) => sum + ms, 0);
+}
