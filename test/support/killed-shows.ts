@@ -67,13 +67,14 @@ export class KilledShows implements AsyncDisposable {
     return join(this.#dir.path, "recordings");
   }
 
-  /** Kills a recorder none of whose threads reads or writes, and looks at what it left behind. */
-  async kill(recorder: RunningProcess): Promise<void> {
+  /** Kills a recorder none of whose threads reads or writes, and looks at what it left behind; `onKilled` follows at once. */
+  async kill(recorder: RunningProcess, onKilled?: () => void): Promise<void> {
     for (const [show, proxy] of this.#proxies) {
       const received = toReceivedAudio(proxy);
       if (received.length > 0) this.#received.push({ show, audio: received, killedMs: Date.now() });
     }
     recorder.kill("SIGKILL");
+    onKilled?.();
     await recorder.exited;
     this.#kills++;
     for (const { name } of this.#shows) this.#checkIntegrity(name);

@@ -198,14 +198,15 @@ export async function runProcess(
   return result;
 }
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+/** The program's entry, from source. */
+export const mainPath: string = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
 /** Runs the program from source to its end. No shell is involved, so pid and signals are the program's. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  return runProcess(process.execPath, [main, ...args], options);
+  return runProcess(process.execPath, [mainPath, ...args], options);
 }
 
 /** Starts the program from source. */
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningProcess {
-  return startProcess(process.execPath, [main, ...args], options);
+  return startProcess(process.execPath, [mainPath, ...args], options);
 }

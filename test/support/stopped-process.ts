@@ -15,10 +15,33 @@ export async function freeze(pid: number): Promise<void> {
   }
 }
 
+/** A thread that a tracer has held for so many looks in a row is held on purpose. */
+const HELD_LOOKS = 10;
+const HELD_LOOK_EVERY_MS = 20;
+
+/** Resolves when a tracer holds a thread of the process: true; or when the process has ended: false. */
+export async function waitUntilHeld(pid: number): Promise<boolean> {
+  const looks = new Map<string, number>();
+  for (;;) {
+    const threads = readThreads(pid).filter(({ state }) => !"XZ".includes(state));
+    if (threads.length === 0) return false;
+    const held = threads.filter(({ state }) => state === "t").map(({ id, switches }) => `${id} ${switches}`);
+    for (const known of looks.keys()) if (!held.includes(known)) looks.delete(known);
+    for (const thread of held) looks.set(thread, (looks.get(thread) ?? 0) + 1);
+    if ([...looks.values()].some((count) => count >= HELD_LOOKS)) return true;
+    await delay(HELD_LOOK_EVERY_MS);
+  }
+}
+
+/** The process that traces another; 0 when none does. */
+export function readTracer(pid: number): number {
+  return Number(/^TracerPid:\s+(\d+)/m.exec(readStatus(`/proc/${pid}/status`))?.[1] ?? 0);
+}
+
 type Thread = { id: string; state: string; switches: string };
 
 /** The threads of a process; none elsewhere than on Linux, and when it is gone. */
-export function readThreads(pid: number): Thread[] {
+function readThreads(pid: number): Thread[] {
   const tasks = `/proc/${pid}/task`;
   if (!existsSync(tasks)) return [];
   return readdirSync(tasks).flatMap((id) => {
