@@ -89,7 +89,7 @@ async function checkFfprobe(file: string, session: RawSession): Promise<void> {
 function writeConfig(directory: string, port: number): string {
   const shows = FORMATS.map(
     (format) =>
-      `[[shows]]\nname = "${format}"\nurl = "http://127.0.0.1:${port}/${format}"\nsplit_interval = 5\n`,
+      `[[shows]]\nname = "${format}"\nurl = "http://127.0.0.1:${port}/${format}"\nsplit_interval = 5\nbitrate = 64\n`,
   );
   const path = join(directory, "record.toml");
   writeFileSync(path, `[api]\nport = 0\n${shows.join("")}`);

@@ -26,7 +26,7 @@ export async function startIcecast(directory: string): Promise<AsyncDisposable &
   writeFileSync(
     config,
     `<icecast>
-      <limits><clients>20</clients><sources>4</sources><queue-size>524288</queue-size>
+      <limits><clients>100</clients><sources>4</sources><queue-size>524288</queue-size>
         <burst-on-connect>1</burst-on-connect><burst-size>65536</burst-size></limits>
       <authentication><source-password>${SOURCE_PASSWORD}</source-password>
         <admin-user>admin</admin-user><admin-password>hackme</admin-password></authentication>
@@ -48,7 +48,7 @@ export async function startIcecast(directory: string): Promise<AsyncDisposable &
 /** What ffmpeg is told to make of the sound it sends. */
 export const SOURCES = {
   mp3: ["-c:a", "libmp3lame", "-b:a", "128k", "-content_type", "audio/mpeg", "-f", "mp3"],
-  aac: ["-c:a", "aac", "-b:a", "96k", "-content_type", "audio/aac", "-f", "adts"],
+  aac: ["-c:a", "aac", "-b:a", "128k", "-content_type", "audio/aac", "-f", "adts"],
 } as const;
 
 /** Plays the tone clock into a mount of Icecast with ffmpeg, at live pace. */
