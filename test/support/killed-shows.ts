@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { FrameParser } from "../../src/audio/frame-parser.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
@@ -19,19 +20,34 @@ import { readUnreadBytes } from "./unread-bytes.ts";
 /** A show, and the mount that it is recorded from. */
 export type KilledShow = { name: string; mount: Omit<MountOptions, "path">; out: AudioFormat };
 
-/** What a recorder had read of a station when it was killed. */
-type Received = { show: KilledShow; audio: Uint8Array; killedMs: number };
+/** What a recorder had read of a station when it was killed, `ageMs` after it had connected. */
+type Received = { show: KilledShow; audio: Uint8Array; killedMs: number; ageMs: number };
 
 /** The same in time. `lengthMs` counts whole frames. */
 type ReceivedSpan = SoundSpan & { lengthMs: number };
+
+/** What a kill cost a show that had been connected for `ageMs`. */
+export type Loss = { name: string; ageMs: number; lostMs: number };
 
 type TimedSession = { raw: RawSession; claimed: SoundSpan; heard: SoundSpan | undefined };
 
 /** The end of a received stream tells its time: a second begins in it, and the decoder had time to settle. */
 const TAIL_MS = 4000;
 
-/** Sound that was encoded twice is found to some hundredths of a millisecond; times are whole milliseconds. */
-const TOLERANCE_MS = 2;
+/**
+ * Sound that was encoded twice is found to some hundredths of a millisecond, and times are whole milliseconds. ADTS
+ * cannot leave out a part of a frame, and repeats it.
+ */
+const TOLERANCE_MS: Readonly<Record<AudioFormat, number>> = { opus: 2, wav: 2, aac: 2 + 1024 / 48 };
+
+/** A decoder needs some sound from before the place where it is to go on; and it tells the end to some samples. */
+const REACH_MS_MIN = 500;
+
+/** A burst is many seconds at once. It takes a moment to be stored, and comes again with the next connection. */
+const BURST_STORED_MS = 2000;
+
+/** What came in a burst before the last kill comes once more, and has to be stored. */
+const RECOVER_MS = 3000;
 
 /** The mounts of shows that are to be killed. */
 export function toMounts(shows: readonly KilledShow[]): MountOptions[] {
@@ -70,8 +86,9 @@ export class KilledShows implements AsyncDisposable {
   /** Kills a recorder none of whose threads reads or writes, and looks at what it left behind; `onKilled` follows at once. */
   async kill(recorder: RunningProcess, onKilled?: () => void): Promise<void> {
     for (const [show, proxy] of this.#proxies) {
-      const received = toReceivedAudio(proxy);
-      if (received.length > 0) this.#received.push({ show, audio: received, killedMs: Date.now() });
+      const audio = toReceivedAudio(proxy);
+      const ageMs = performance.now() - (proxy.newest?.openedMs ?? 0);
+      if (audio.length > 0) this.#received.push({ show, audio, killedMs: Date.now(), ageMs });
     }
     recorder.kill("SIGKILL");
     onKilled?.();
@@ -87,6 +104,7 @@ export class KilledShows implements AsyncDisposable {
       for (const { name } of this.#shows) {
         await recorder.waitForLine(new RegExp(`${name}: recording begins`), 30_000);
       }
+      await delay(RECOVER_MS);
       const { status, stderr } = await recorder.stop();
       assert.equal(status, 0, stderr);
     }
@@ -95,21 +113,30 @@ export class KilledShows implements AsyncDisposable {
   }
 
   /**
-   * Each session is whole, and none doubles or goes behind the one before it. Returns how much of the received sound is
-   * nowhere, for each kill and show.
+   * Each session is whole, none doubles or goes behind the one before it, and those that could be joined are. Returns how
+   * much of the received sound is nowhere, for each kill and show, least first, and how many sessions were joined.
    */
-  async measureLosses(): Promise<number[]> {
-    const losses: number[] = [];
+  async measure(): Promise<{ losses: Loss[]; joins: number }> {
+    const losses: Loss[] = [];
+    let joins = 0;
     for (const show of this.#shows) {
       const sessions: TimedSession[] = [];
       for (const raw of readSessions(this.#toPath(show.name))) sessions.push(await toTimed(raw, show.name));
-      checkOrder(sessions, show.name);
+      if (process.env["DBG"]) { const b = sessions[0]!.claimed.startMs; using d = new DatabaseSync(this.#toPath(show.name), { readOnly: true });
+      const f = (s: any) => s && [Math.round((s.startMs - b)*10)/10, Math.round((s.endMs - b)*10)/10];
+            console.log(show.name, "SESSIONS", JSON.stringify(sessions.map((s) => [f(s.claimed), f(s.heard)])));
+          for (const r of d.prepare("SELECT * FROM events ORDER BY id").all()) console.log("   ", Number(r["timestamp_ms"]) - b, r["kind"], r["data"]); }
+      checkOrder(sessions, show);
       for (const received of this.#received) {
         if (received.show !== show) continue;
-        losses.push(toLostMs(await toReceivedSpan(received), sessions));
+        const span = await toReceivedSpan(received);
+        const isFresh = show.mount.burstBytes !== 0 && received.ageMs < BURST_STORED_MS;
+        const lostMs = Math.round(toLostMs(span, sessions));
+        if (!isFresh) losses.push({ name: show.name, ageMs: Math.round(received.ageMs), lostMs });
+        joins += checkJoin(span, sessions, show);
       }
     }
-    return losses;
+    return { losses: losses.toSorted((a, b) => a.lostMs - b.lostMs), joins };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,14 +205,35 @@ async function toTimed(raw: RawSession, name: string): Promise<TimedSession> {
 }
 
 /** No session begins before the end of the one before, neither by its own sound nor by the time that it claims. */
-function checkOrder(sessions: readonly TimedSession[], name: string): void {
-  for (const key of ["claimed", "heard"] as const) {
+function checkOrder(sessions: readonly TimedSession[], { name, out }: KilledShow): void {
+  const early = (["heard", "claimed"] as const).flatMap((key) => {
     const spans = sessions.flatMap((session) => session[key] ?? []);
-    for (const [index, { startMs }] of spans.entries()) {
-      const aheadMs = (spans[index - 1]?.endMs ?? -Infinity) - startMs;
-      assert.ok(aheadMs <= TOLERANCE_MS, `${name}: session ${index} begins ${aheadMs} ms too early (${key})`);
-    }
-  }
+    return spans.flatMap(({ startMs }, index) => {
+      const earlyMs = (spans[index - 1]?.endMs ?? -Infinity) - startMs;
+      return earlyMs <= TOLERANCE_MS[out] ? [] : [`${key} ${index}: ${earlyMs.toFixed(1)} ms`];
+    });
+  });
+  const shown = JSON.stringify(sessions.map(({ claimed, heard }) => ({ claimed, heard })));
+  assert.deepEqual(early, [], `${name}: sessions that begin before the one before ends: ${shown}`);
+}
+
+/** A connection whose burst reached back to the session before goes on exactly where that ended; the number of those. */
+function checkJoin(
+  received: ReceivedSpan,
+  sessions: readonly TimedSession[],
+  { name, out }: KilledShow,
+): number {
+  const heard = sessions.map((session) => session.heard);
+  const index = heard.findIndex(
+    (span) =>
+      span !== undefined && span.startMs > received.startMs && span.endMs < received.endMs + REACH_MS_MIN,
+  );
+  const [before, after] = [heard[index - 1], heard[index]];
+  if (before === undefined || after === undefined) return 0;
+  if (received.startMs > before.endMs - REACH_MS_MIN) return 0;
+  const holeMs = after.startMs - before.endMs;
+  assert.ok(holeMs <= TOLERANCE_MS[out], `${name}: session ${index} begins ${holeMs} ms late`);
+  return 1;
 }
 
 /** How much of what was received lies in no session. */
@@ -195,4 +243,11 @@ function toLostMs(received: ReceivedSpan, sessions: readonly TimedSession[]): nu
     Math.max(0, Math.min(endMs, received.endMs) - Math.max(startMs, received.startMs)),
   );
   return received.lengthMs - kept.reduce((sum, ms) => sum + ms, 0);
+}
+
+/** Each loss beyond `lostMsMax`, in words. */
+export function toExcess(losses: readonly Loss[], lostMsMax: number): string[] {
+  return losses
+    .filter(({ lostMs }) => lostMs > lostMsMax)
+    .map(({ name, ageMs, lostMs }) => `${name}: ${lostMs} ms, ${ageMs} ms after it had connected`);
 }

@@ -15,6 +15,8 @@ export type Cut = (typeof CUTS)[number];
 export interface ProxyConnection {
   /** The client's end. */
   readonly clientPort: number;
+  /** On this process's monotonic clock. */
+  readonly openedMs: number;
   /** The newest bytes that the kernel has taken for the client, all of them up to `KEPT_BYTES_MAX`. */
   readonly sent: Uint8Array;
 }
@@ -22,6 +24,7 @@ export interface ProxyConnection {
 /** Stands between a recorder and a station on this machine. Bind it with `await using`. */
 export interface StreamProxy extends AsyncDisposable {
   readonly port: number;
+  /** The newest of the connections that are open. */
   readonly newest: ProxyConnection | undefined;
   url(path: string): string;
   /** Loses all connections for `ms`; resolves when new ones are let in again. */
@@ -40,7 +43,10 @@ export async function startStreamProxy(upstreamPort: number, host = "127.0.0.1")
     const passage = new Passage(client, isMute ? undefined : connect(upstreamPort, "127.0.0.1"));
     newest = passage;
     passages.add(passage);
-    client.once("close", () => passages.delete(passage));
+    client.once("close", () => {
+      passages.delete(passage);
+      if (newest === passage) newest = undefined;
+    });
   });
   const listen = async (port: number): Promise<number> => {
     server.listen(port, host);
@@ -81,6 +87,7 @@ export async function startStreamProxy(upstreamPort: number, host = "127.0.0.1")
 
 class Passage implements ProxyConnection {
   readonly clientPort: number;
+  readonly openedMs: number = performance.now();
   readonly #client: Socket;
   readonly #upstream: Socket | undefined;
   #kept: Uint8Array[] = [];
