@@ -3,8 +3,11 @@ import type { Frame } from "../audio/frame.ts";
 import type { OpenStation } from "./open-station.ts";
 import type { Heard } from "./station-stream.ts";
 
-/** When a new connection's first sound left the server is known well enough after this long. */
-const LISTEN_MS = 1000;
+/**
+ * A burst has come by then, and with it the time of the first sound to a frame. What is listened to meanwhile is not durable
+ * yet, so this is less than the half second after which the first piece of it is due.
+ */
+const LISTEN_MS = 250;
 
 /** A burst does not reach back further. */
 const REACH_MS_MAX = 60_000;
