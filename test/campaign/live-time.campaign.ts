@@ -1,0 +1,3 @@
+import { testLiveTime } from "./live-time.ts";
+
+testLiveTime({ seconds: 600 });

@@ -1,0 +1,3 @@
+import { testLiveTime } from "../campaign/live-time.ts";
+
+testLiveTime({ seconds: 20 });
