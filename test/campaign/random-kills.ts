@@ -48,7 +48,7 @@ const SHOWS: readonly KilledShow[] = [
 const LOST_MS_MAX = 1000;
 
 /** From before the recorder is up to some seconds into a session. */
-const LIFE_MS_MAX = 5000;
+const LIFE_MS_MAX = 7000;
 
 /** Each round kills all shows at once, at a random moment. */
 export function testRandomKills({ rounds }: { rounds: number }): void {
@@ -67,7 +67,7 @@ export function testRandomKills({ rounds }: { rounds: number }): void {
     const { losses, joins } = await shows.measure();
     context.diagnostic(`${joins} joins; lost, in ms: ${losses.map(({ lostMs }) => lostMs).join(", ")}`);
     context.diagnostic(`the most: ${toExcess(losses.slice(-3), 0).join("; ")}`);
-    assert.ok(losses.length >= (rounds * SHOWS.length) / 3, `only ${losses.length} kills hit a connection`);
+    assert.ok(losses.length >= (rounds * SHOWS.length) / 6, `only ${losses.length} kills hit a recording`);
     assert.ok(joins > 0, "a burst reached back to where the recorder was killed");
     assert.deepEqual(toExcess(losses, LOST_MS_MAX), []);
   });

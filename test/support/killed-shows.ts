@@ -43,8 +43,11 @@ const TOLERANCE_MS: Readonly<Record<AudioFormat, number>> = { opus: 2, wav: 2, a
 /** A decoder needs some sound from before the place where it is to go on; and it tells the end to some samples. */
 const REACH_MS_MIN = 500;
 
-/** A burst is many seconds at once. It takes a moment to be stored, and comes again with the next connection. */
-const BURST_STORED_MS = 2000;
+/**
+ * A burst is many seconds at once, and takes a moment to be stored; and on a busy machine an encoder takes a moment to
+ * start. What a connection younger than this had brought is not held against the recorder.
+ */
+const YOUNG_MS = 2000;
 
 /** What came in a burst before the last kill comes once more, and has to be stored. */
 const RECOVER_MS = 3000;
@@ -126,9 +129,9 @@ export class KilledShows implements AsyncDisposable {
       for (const received of this.#received) {
         if (received.show !== show) continue;
         const span = await toReceivedSpan(received);
-        const isFresh = show.mount.burstBytes !== 0 && received.ageMs < BURST_STORED_MS;
         const lostMs = Math.round(toLostMs(span, sessions));
-        if (!isFresh) losses.push({ name: show.name, ageMs: Math.round(received.ageMs), lostMs });
+        const ageMs = Math.round(received.ageMs);
+        if (ageMs >= YOUNG_MS) losses.push({ name: show.name, ageMs, lostMs });
         joins += checkJoin(span, sessions, show);
       }
     }
