@@ -57,7 +57,7 @@ export function mountExt4(megabytes: number): Mount & { remount: () => void } {
  * is FS_IOC_SHUTDOWN with FS_SHUTDOWN_FLAGS_NOLOGFLUSH.
  */
 export function cutPower(directory: string): void {
-  const script = `open(my $file, "<", $ARGV[0]) or die "$!"; ioctl($file, 0x8004587d, pack("L", 2)) or die "$!"`;
+  const script = `open(my $file, "<", $ARGV[0]) or die "$!"; my $how = pack("L", 2); ioctl($file, 0x8004587d, $how) or die "$!"`;
   execFileSync("perl", ["-e", script, join(directory, POWER_SWITCH)], { stdio: "pipe" });
 }
 
