@@ -1,15 +1,16 @@
 import { closeSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 
-/** The errors that say that there is no room; the second one is a quota's. */
-const NO_ROOM: readonly string[] = ["ENOSPC", "EDQUOT"];
+/** The errors that say that there is no room, as Node tells them: it has no name for the second one, which is a quota's. */
+const NO_ROOM: readonly number[] = [-constants.errno.ENOSPC, -constants.errno.EDQUOT];
 
 /** A commit needs at least so much; a probe that is smaller may fit where nothing else does. */
 const PROBE_BYTES = 64 * 1024;
 
 /** Whether an error of a file operation says that there is no room. */
 export function isNoRoom(error: unknown): boolean {
-  return error instanceof Error && "code" in error && NO_ROOM.includes(String(error.code));
+  return error instanceof Error && "errno" in error && NO_ROOM.includes(Number(error.errno));
 }
 
 /** Tries whether the directory's file system takes another small file; any other reason to refuse it is not "no room". */

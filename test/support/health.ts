@@ -14,7 +14,7 @@ export async function readHealth(url: string): Promise<Health> {
 export async function waitForHealth(
   url: string,
   isWanted: (health: Health) => boolean,
-  timeoutMs = 60_000,
+  timeoutMs = 30_000,
 ): Promise<{ health: Health; tookMs: number }> {
   const startMs = performance.now();
   for (;;) {
