@@ -1,3 +1,5 @@
+import { Writable } from "node:stream";
+
 import { pino, type Logger } from "pino";
 import { PinoPretty } from "pino-pretty";
 
@@ -15,7 +17,13 @@ export function createLogger(): Log {
   // Its disk may be the one that is full: recording does not end because nobody can be told.
   stderr.on("error", () => undefined);
   const lines = PinoPretty({
-    destination: stderr,
+    // A stream that has failed once is given up by those that write to it; this one never fails.
+    destination: new Writable({
+      write(chunk, _encoding, done) {
+        stderr.write(String(chunk));
+        done();
+      },
+    }),
     colorize: process.stderr.isTTY,
     translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
     ignore: "pid,hostname,show",

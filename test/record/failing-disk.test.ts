@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
@@ -9,7 +9,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Station, startStation } from "../../src/station/station.ts";
 import { isGreen, waitForHealth } from "../support/health.ts";
 import { measureSession, readSessions } from "../support/measure.ts";
-import { type RunningProcess, startCli, startProcess } from "../support/run-cli.ts";
+import { FILLER, fillUp, mountTmpfs, whyNoMount } from "../support/mounts.ts";
+import { root, type RunningProcess, startCli, startProcess } from "../support/run-cli.ts";
 import { readEvents } from "../support/sender-database.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -103,23 +104,27 @@ test("a slow disk is told, and costs no sound", { skip }, async (context) => {
   await checkSound(toPath(dir.path), 1);
 });
 
-test("a log that cannot be written ends nothing", async () => {
-  using dir = tempDir();
-  await using station = await startTone();
-  const command = 'exec "$0" "$@" 2>/dev/full';
-  const node = [process.execPath, join(import.meta.dirname, "../../src/main.ts")];
-  await using recorder = startProcess("sh", [
-    "-c",
-    command,
-    ...node,
-    "record",
-    "-c",
-    writeConfig(dir.path, station),
-  ]);
-  await delay(4000);
-  assert.equal((await recorder.stop()).status, 0);
-  await checkSound(toPath(dir.path), 1);
-});
+test(
+  "a log on a full disk ends nothing, and is written when there is room",
+  { skip: whyNoMount ?? false },
+  async () => {
+    using dir = tempDir();
+    using disk = mountTmpfs(1);
+    fillUp(disk.path);
+    const log = join(disk.path, "log");
+    await using station = await startTone();
+    const command = `exec "$0" "$@" 2>"${log}"`;
+    const node = [process.execPath, join(root, "src/main.ts")];
+    const config = writeConfig(dir.path, station);
+    await using recorder = startProcess("sh", ["-c", command, ...node, "record", "-c", config]);
+    await delay(5000);
+    rmSync(join(disk.path, FILLER));
+    assert.equal((await recorder.stop()).status, 0);
+    const lines = readFileSync(log, "utf8");
+    assert.match(lines, /recording begins[^]*recording ends/);
+    await checkSound(toPath(dir.path), 1);
+  },
+);
 
 /** Injects faults into the system calls of a running program, until it is disposed of. */
 async function disturb(

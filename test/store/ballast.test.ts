@@ -51,6 +51,30 @@ for (const size of SIZES) {
   );
 }
 
+test(
+  "what a recorder leaves when the disk is full can be deleted too: its log waits for the file to grow",
+  { skip },
+  () => {
+    using disk = mountTmpfs(48);
+    const [, size] = SIZES;
+    const ballast = new Ballast(disk.path, size);
+    ballast.restore();
+    using writer = ShowWriter.open(join(disk.path, "a.sqlite"), SETTINGS, ballast);
+    let rows = 0;
+    assert.throws(
+      () => {
+        for (;;) append(writer, rows++, size);
+      },
+      { code: "disk-full" },
+    );
+    fillUp(disk.path);
+    ballast.release();
+    assert.ok(writer.deleteBefore({ id: rows - 2, timestampMs: 0 }) > 0);
+    ballast.restore();
+    assert.equal(ballast.isReleased, false);
+  },
+);
+
 test("what was heard last, and an event, are stored on the ballast's room", { skip }, () => {
   using disk = mountTmpfs(16);
   const ballast = new Ballast(disk.path, 0);
