@@ -3,7 +3,14 @@ import { setTimeout as delay } from "node:timers/promises";
 /** What `/api/health` tells to whoever has the token. */
 export type Health = {
   status: string;
-  shows: { name: string; state: string; status: string; problem: string | null; save_every_ms: number }[];
+  shows: {
+    name: string;
+    state: string;
+    status: string;
+    problem: string | null;
+    last_byte_age_ms: number | null;
+    save_every_ms: number;
+  }[];
 };
 
 export async function readHealth(url: string): Promise<Health> {
