@@ -52,6 +52,16 @@ export function readTotalBytes(directory: string): number {
   return blocks === 0 ? Infinity : bsize * blocks;
 }
 
+/** Waits until the names in a directory are on the disk. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
 /** Writes a file of bytes that no file system can store in fewer, and waits until they are on the disk. */
 export function writeDurably(path: string, bytes: number): void {
   const file = openSync(path, "w");
