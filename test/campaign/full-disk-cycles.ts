@@ -58,6 +58,11 @@ export function testFullDiskCycles({ cycles }: { cycles: number }): void {
   });
 }
 
+/** A busy machine may also have been slow to connect at the start. */
+function isFullDiskGap({ kind, data }: { kind: string; data: unknown }): boolean {
+  return kind === "gap" && JSON.stringify(data).includes('"disk-full"');
+}
+
 /** Its session has ended, and the station is left alone. */
 function isAtRest(show: Health["shows"][number]): boolean {
   return show.state === "disk-full" && (show.last_byte_age_ms ?? 0) > 1000;
@@ -85,7 +90,7 @@ async function readDigests(url: string): Promise<Map<string, number>> {
 async function checkShow(path: string, fullMs: readonly { fromMs: number; toMs: number }[]): Promise<void> {
   checkIntegrity(path);
   const sessions = readSessions(path);
-  const gaps = readEvents(path).filter((event) => event.kind === "gap");
+  const gaps = readEvents(path).filter(isFullDiskGap);
   assert.equal(sessions.length, fullMs.length + 1);
   assert.equal(gaps.length, fullMs.length);
   for (const session of sessions) {
@@ -101,7 +106,6 @@ async function checkShow(path: string, fullMs: readonly { fromMs: number; toMs: 
   for (const [index, { data }] of gaps.entries()) {
     const gap: { start_ms: number; end_ms: number; reason: string } = JSON.parse(JSON.stringify(data));
     const full = fullMs[index] ?? { fromMs: 0, toMs: 0 };
-    assert.equal(gap.reason, "disk-full");
     assert.ok(
       Math.abs(gap.start_ms - toEndMs(sessions[index])) < 100,
       "it begins where the stored sound ends",

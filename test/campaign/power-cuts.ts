@@ -41,9 +41,9 @@ export function testPowerCuts({ cuts }: { cuts: number }): void {
       await using recorder = startCli(["record", "-c", config]);
       const [, url = ""] = await recorder.waitForLine(/player at (http:\S+)/, 30_000);
       await waitForHealth(url, isGreen);
-      const before = shown.size;
+      const rowsWanted = cut === 0 ? 0 : shown.size + ROWS_PER_CUT;
       const endMs = performance.now() + 3000 + random() * 3000;
-      while (performance.now() < endMs || (cut > 0 && shown.size < before + ROWS_PER_CUT)) {
+      while (performance.now() < endMs || shown.size < rowsWanted) {
         for (const { id, crc32 } of await readShown(url, Math.max(0, ...shown.keys()))) shown.set(id, crc32);
         await delay(20);
       }
