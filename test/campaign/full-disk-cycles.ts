@@ -71,7 +71,12 @@ function isAtRest(show: Health["shows"][number]): boolean {
 /** What a log has room for would let a show go on for some seconds. */
 function emptyLog(path: string): void {
   using database = new DatabaseSync(path, { timeout: 5000 });
-  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  try {
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (error) {
+    // What the log holds may need more room than there is: then the log has none either.
+    assert.match(String(error), /database or disk is full/);
+  }
 }
 
 /** CRCs of all rows that the API shows, by show and id. */
