@@ -131,5 +131,6 @@ function toSegment(row: number, bytes: number): Parameters<ShowWriter["append"]>
     isTimestampFromSource: true,
     durationSamples: 480_000,
     audioData: new Uint8Array(randomBytes(bytes)),
+    loudness: undefined,
   };
 }
