@@ -14,6 +14,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["decoder-failed", "the sound could not be decoded"],
   ["unsupported-format", "the station sent an unknown format"],
   ["disk-full", "the disk was full"],
+  ["disk-failed", "the disk failed"],
   ["stopped", "the recorder was switched off"],
   ["crashed", "the recorder broke off"],
   ["expired-before-sync", "deleted before it could be copied"],

@@ -1,16 +1,29 @@
+import { Writable } from "node:stream";
+
 import { pino, type Logger } from "pino";
 import { PinoPretty } from "pino-pretty";
 
 import type { Log } from "../core/log.ts";
+
+/** As much waits in memory where the log cannot be written, and comes when it can; what is more is left out. */
+const WAITING_BYTES_MAX = 256 * 1024;
 
 /**
  * Lines of text on stderr, with the local time: what a person reads in a terminal or in the journal. Control characters in a message
  * are escaped, since parts of it come from strangers.
  */
 export function createLogger(): Log {
+  const stderr = pino.destination({ dest: 2, sync: true, maxLength: WAITING_BYTES_MAX });
+  // Its disk may be the one that is full: recording does not end because nobody can be told.
+  stderr.on("error", () => undefined);
   const lines = PinoPretty({
-    destination: 2,
-    sync: true,
+    // A stream that has failed once is given up by those that write to it; this one never fails.
+    destination: new Writable({
+      write(chunk, _encoding, done) {
+        stderr.write(String(chunk));
+        done();
+      },
+    }),
     colorize: process.stderr.isTTY,
     translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
     ignore: "pid,hostname,show",

@@ -1,15 +1,17 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Command } from "commander";
 
 import { requireFfmpeg } from "../audio/ffmpeg.ts";
-import { loadRecordConfig, type RecordConfig } from "../config/record-config.ts";
+import { loadRecordConfig, type RecordConfig, type ShowConfig } from "../config/record-config.ts";
+import { AppError } from "../core/app-error.ts";
+import type { Log } from "../core/log.ts";
 import { createApp } from "../http/app.ts";
 import { HttpServer } from "../http/server.ts";
 import { toDatabasePath } from "../record/supervisor.ts";
 import { ExclusiveLock } from "../store/exclusive-lock.ts";
 import { SqliteLibrary } from "../store/library.ts";
+import { makeDirectory } from "../store/make-directory.ts";
 import { ShowWriter } from "../store/sqlite-show-writer.ts";
 import { createLogger } from "./logger.ts";
 import { PORT_MAX, toWholeNumber } from "./options.ts";
@@ -49,10 +51,10 @@ async function record(config: RecordConfig, signal: AbortSignal): Promise<void> 
   await requireFfmpeg();
   for (const show of shows) ShowWriter.check(toDatabasePath(outputDir, show), show);
   await using server = await HttpServer.listen(api.host, api.port);
-  mkdirSync(outputDir, { recursive: true });
+  makeDirectory(outputDir);
   using _lock = new ExclusiveLock(join(outputDir, ".recorder.lock"), `cannot record into ${outputDir}`);
-  for (const show of shows) ShowWriter.open(toDatabasePath(outputDir, show), show)[Symbol.dispose]();
   const log = createLogger();
+  for (const show of shows) createDatabase(outputDir, show, log);
   for (const notice of config.notices) log.warn(notice);
   const thread = new RecordingThread(config);
   const library = new SqliteLibrary([outputDir]);
@@ -62,4 +64,14 @@ async function record(config: RecordConfig, signal: AbortSignal): Promise<void> 
   );
   await Promise.race([untilAborted(signal), thread.ended]);
   await thread.stop();
+}
+
+/** Databases are there from the start, before their first window. Where the disk is full, they wait for room like the sound. */
+function createDatabase(outputDir: string, show: ShowConfig, log: Log): void {
+  try {
+    ShowWriter.open(toDatabasePath(outputDir, show), show)[Symbol.dispose]();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "disk-full") throw error;
+    log.warn(`${show.name}: ${error.message}`);
+  }
 }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 
-import type { ShowHealth } from "../core/show-health.ts";
+import { type ShowHealth, toNewHealth } from "../core/show-health.ts";
 import type { SupervisorParts } from "../record/supervisor.ts";
 
 /**
@@ -15,7 +15,7 @@ export class RecordingThread {
   readonly #ended: Promise<void>;
 
   constructor(config: SupervisorParts["config"]) {
-    for (const { name } of config.shows) this.#health.set(name, { name, state: "waiting", lastByteMs: null });
+    for (const { name } of config.shows) this.#health.set(name, toNewHealth(name));
     const entry = new URL(`./recording-worker${extname(import.meta.url)}`, import.meta.url);
     this.#worker = new Worker(entry, { workerData: { outputDir: config.outputDir, shows: config.shows } });
     this.#worker.on("message", (health: ShowHealth) => this.#health.set(health.name, health));

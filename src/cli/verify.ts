@@ -45,7 +45,7 @@ export function addVerifyCommand(program: Command, signal: AbortSignal): void {
 }
 
 /** What a database that cannot be read any more means: that is damage, and no reason to leave the others unchecked. */
-const UNREADABLE: readonly ErrorCode[] = ["not-a-database", "corrupt", "mismatch"];
+const UNREADABLE: readonly ErrorCode[] = ["not-a-database", "corrupt", "disk-failed", "mismatch"];
 
 async function isWell(
   name: string,

@@ -11,6 +11,7 @@ export type ErrorCode =
   | "unauthorized" // no bearer token, or a wrong one
   | "network" // the other side is away or talks nonsense
   | "disk-full" // no room for what has to be written
+  | "disk-failed" // the disk or its file system refuses to read or write
   | "corrupt" // stored bytes are not what was written
   | "unsupported" // understood, but not possible for this show
   | "decoder"; // ffmpeg failed

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 
-import { SAMPLE_RATE } from "./show.ts";
+import { SAMPLE_RATE, type ShowFormat } from "./show.ts";
 
 /** A stretch of encoded sound as it is stored; one row. Ids ascend and are never used twice. */
 export type Segment = {
@@ -29,6 +29,15 @@ export const RECORDED_SEGMENT_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** The largest `audioData` that is accepted from another program. */
 export const SEGMENT_BYTES_MAX: number = 64 * 1024 * 1024;
+
+/** Encoders keep their bit rate on average only. */
+const BITRATE_EXCESS = 1.5;
+
+/** Bytes that a recorded segment of this format may take. */
+export function toSegmentBytesMax(format: Pick<ShowFormat, "bitrateKbps" | "splitIntervalSeconds">): number {
+  const bytes = (format.bitrateKbps / 8) * 1000 * format.splitIntervalSeconds * BITRATE_EXCESS;
+  return Math.min(RECORDED_SEGMENT_BYTES_MAX, Math.ceil(bytes));
+}
 
 /** Unix time at which the segment's sound ends. */
 export function toEndMs(segment: Pick<Segment, "timestampMs" | "durationSamples">): number {

@@ -22,6 +22,7 @@ export type GapReason =
   | "frames-lost"
   | "unsupported-format"
   | "disk-full"
+  | "disk-failed"
   | "stopped"
   | "crashed"
   | "expired-before-sync";

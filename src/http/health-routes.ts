@@ -1,9 +1,12 @@
 import { Hono } from "hono";
 
-import type { ShowHealth } from "../core/show-health.ts";
+import { HEALTH_STATUSES, type ShowHealth, toHealthStatus } from "../core/show-health.ts";
 import { hasToken } from "./auth.ts";
 
-/** Whether the program is alive, which anybody may know; with the token also what each show is doing. */
+/**
+ * Whether the program is alive, which anybody may know; with the token also what each show is doing. The answer is 200 also when
+ * something is wrong: a program that is started again because the disk is full has no more room than before.
+ */
 export function createHealthRoutes(token: string | undefined, health: () => readonly ShowHealth[]): Hono {
   const routes = new Hono();
   routes.get("/", (context) => {
@@ -12,9 +15,12 @@ export function createHealthRoutes(token: string | undefined, health: () => read
     const shows = health().map((show) => ({
       name: show.name,
       state: show.state,
+      ...toHealthStatus(show),
       last_byte_age_ms: show.lastByteMs === null ? null : Math.max(0, nowMs - show.lastByteMs),
+      save_every_ms: Math.round(show.saveEveryMs),
     }));
-    return context.json({ status: "ok", shows });
+    const status = HEALTH_STATUSES.findLast((worst) => shows.some((show) => show.status === worst)) ?? "ok";
+    return context.json({ status, shows });
   });
   return routes;
 }

@@ -16,6 +16,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, { status: Status; detail: string | un
   unsupported: { status: 409, detail: undefined },
   busy: { status: 503, detail: "the show's database is busy" },
   "disk-full": { status: 503, detail: "the disk is full" },
+  "disk-failed": { status: 503, detail: "the server's disk fails" },
   network: { status: 502, detail: "another server failed" },
   decoder: { status: 500, detail: "the audio could not be converted" },
   corrupt: { status: 500, detail: "the show's database is damaged" },

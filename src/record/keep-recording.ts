@@ -19,6 +19,8 @@ const TRY_FIRST_EVERY_MS = 60_000;
 export type KeepParts = Omit<RecordingSetting, "url"> & {
   /** Told when nothing comes, before the pause until the next attempt. */
   onPause: (ending: Ending) => void;
+  /** Resolves when a disk that was full has room again. */
+  waitForRoom: (signal: AbortSignal) => Promise<void>;
 };
 
 /**
@@ -31,12 +33,19 @@ export async function keepRecording(parts: KeepParts, signal: AbortSignal): Prom
   let urlIndex = 0;
   let next: OpenStation | undefined;
   while (!signal.aborted) {
+    if (parts.room.ballast.isReleased) {
+      next?.stream.close();
+      next = undefined;
+      await parts.waitForRoom(signal);
+      if (signal.aborted) break;
+    }
     const setting = { ...parts, url: show.urls[urlIndex] ?? "" };
     const { result, first } = await recordFrom(setting, { urlIndex, opened: next }, signal);
     const isWell = result.heardSeconds >= WELL_AFTER_SECONDS;
     failures = isWell || first !== undefined ? 0 : failures + 1;
     parts.gaps.open({ startMs: result.endMs ?? clock.nowMs(), ...result.ending });
     next = first ?? result.next;
+    if (result.ending.reason === "disk-full") parts.room.ballast.release();
     if (signal.aborted) break;
     if (first !== undefined) urlIndex = 0;
     if (next !== undefined && failures <= QUICK_FAILURES_MAX) {
@@ -45,6 +54,8 @@ export async function keepRecording(parts: KeepParts, signal: AbortSignal): Prom
     }
     next?.stream.close();
     next = undefined;
+    // That was not the station's fault; only a disk that is full again and again is a reason for a pause.
+    if (result.ending.reason === "disk-full" && isWell) continue;
     urlIndex = isWell ? 0 : (urlIndex + 1) % show.urls.length;
     const delayMs = toBackoffMs(RECONNECT, Math.max(0, failures - 1), parts.random);
     parts.onPause(result.ending);

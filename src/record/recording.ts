@@ -2,6 +2,7 @@ import type { CutPiece, Cutter } from "../audio/cutter.ts";
 import { createCutter } from "../audio/create-cutter.ts";
 import { ENCODER_DELAY_SAMPLES } from "../audio/encoder.ts";
 import type { Level } from "../audio/level-meter.ts";
+import { AppError } from "../core/app-error.ts";
 import { SAMPLE_RATE, type ShowFormat } from "../core/show.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
@@ -13,6 +14,7 @@ import type { FrameHistory } from "./frame-history.ts";
 import type { GapLedger } from "./gap-ledger.ts";
 import { LoudnessTrack } from "./loudness-track.ts";
 import { ResumeTail } from "./resume-tail.ts";
+import type { SavePace } from "./save-pace.ts";
 import { SegmentKeeper } from "./segment-keeper.ts";
 import { type Silence, SilenceWatch } from "./silence-watch.ts";
 import type { Heard, Stitch } from "./station-stream.ts";
@@ -24,6 +26,7 @@ export type RecordingParts = {
   format: ShowFormat;
   writer: ShowWriter;
   clock: Clock;
+  pace: SavePace;
   air: AirClock;
   gaps: GapLedger;
   history: FrameHistory;
@@ -69,6 +72,7 @@ export class Recording {
       {
         writer: parts.writer,
         clock: parts.clock,
+        pace: parts.pace,
         toMs: (sample) => this.#toMs(sample),
         loudness: this.#loudness,
         isSettled: (sample) => parts.air.isSettled(this.#toSeconds(sample)),
@@ -166,6 +170,15 @@ export class Recording {
     if (this.endMs === undefined) return;
     for (const event of this.#marks.toEvents()) this.#parts.writer.addEvent(event);
     this.#marks.clear();
+  }
+
+  /** Makes what is left durable on a full disk. What does not fit even then is lost, and the gap begins before it. */
+  saveRest(): void {
+    try {
+      this.#keeper.saveRest(this.#cutter?.end() ?? []);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "disk-full") throw error;
+    }
   }
 
   /** Sound that jumped in time begins a session of its own; tells whether there was such a jump. */

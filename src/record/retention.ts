@@ -50,6 +50,23 @@ export class Retention {
   }
 
   /**
+   * Deletes at once what is older than the retention, because the disk is full. Throws `disk-full` when even that finds no room. What
+   * the clock is trusted with is the same as ever.
+   */
+  makeRoom(writer: ShowWriter, show: ShowConfig, log: Log): void {
+    if (this.#isDistrusted()) return;
+    const deleted = applyRetention(writer, show.retentionHours, this.#toTrustedMs(writer));
+    if (deleted > 0)
+      log.info(`the disk is full: deleted ${deleted} segments older than ${show.retentionHours} h`);
+  }
+
+  /** Whether the clock has jumped since it was last trusted; it is trusted again from the next daily run on. */
+  #isDistrusted(): boolean {
+    const differenceMs = this.#clock.nowMs() - this.#clock.monotonicMs();
+    return Math.abs(differenceMs - this.#wallMinusMonotonicMs) > JUMP_MAX_MS;
+  }
+
+  /**
    * The wall clock, but not more than an hour beyond the newest sound, which carries the station's own time: a clock that
    * runs far ahead, or was wrong from the start, deletes nothing that it should not.
    */

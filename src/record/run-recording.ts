@@ -8,6 +8,7 @@ import type { Log } from "../core/log.ts";
 import { SAMPLE_RATE } from "../core/show.ts";
 import type { GapReason } from "../core/show-event.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
+import type { DiskRoom } from "./disk-room.ts";
 import { FrameHistory } from "./frame-history.ts";
 import type { GapLedger } from "./gap-ledger.ts";
 import { InputPump } from "./input-pump.ts";
@@ -15,6 +16,7 @@ import { type OpenStation, openStation } from "./open-station.ts";
 import { Patience } from "./patience.ts";
 import { Recording } from "./recording.ts";
 import { type Resumed, resumeRecording, ResumeTail } from "./resume-tail.ts";
+import type { SavePace } from "./save-pace.ts";
 import type { Ending } from "./station-stream.ts";
 import type { StreamSource } from "./stream-source.ts";
 import { trimOverlap } from "./trim-overlap.ts";
@@ -51,6 +53,8 @@ export type RecordingSetting = {
   random: () => number;
   log: Log;
   gaps: GapLedger;
+  pace: SavePace;
+  room: DiskRoom;
   toBoundaryMs: (nowMs: number) => number;
   onArrival: (arrivalMs: number) => void;
   onLost: (ending: Ending) => void;
@@ -100,6 +104,7 @@ export async function runRecording(
     await encodeAll(setting, parts, signal);
     recording.finish();
   } catch (error) {
+    if (isDiskFull(error)) recording.saveRest();
     failure = toEnding(error, signal);
   } finally {
     await pump.close();
@@ -145,6 +150,7 @@ async function encodeAll(
     try {
       for await (const chunk of setting.encode(pump.feed(number), settings, patience.signal)) {
         recording.add(chunk);
+        setting.room.requireRoom();
       }
       recording.endEncoder();
       return;
@@ -168,5 +174,10 @@ function toEnding(error: unknown, signal: AbortSignal): Ending {
   if (!(error instanceof AppError)) throw error;
   const reason = REASONS[error.code];
   if (reason === undefined) throw error;
-  return { reason, detail: toReason(error) };
+  // The message of a full disk names a file of this machine, which is nobody else's business.
+  return { reason, detail: reason === "disk-full" ? "" : toReason(error) };
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof AppError && error.code === "disk-full";
 }

@@ -6,19 +6,12 @@ import { SAMPLE_RATE } from "../core/show.ts";
 import type { NewPiece } from "../store/recording-state.ts";
 import type { Extras, ShowWriter } from "../store/sqlite-show-writer.ts";
 import type { LoudnessTrack } from "./loudness-track.ts";
-
-/** How much sound a kill may cost on a disk that keeps up. */
-const SAVE_EVERY_MS = 500;
-
-/** And on one that does not: beyond this, the sound would only pile up in memory. */
-const SAVE_EVERY_MS_MAX = 5000;
-
-/** A disk may be busy with one show for this share of the time. */
-const BUSY_SHARE_MAX = 0.2;
+import type { SavePace } from "./save-pace.ts";
 
 export type KeeperParts = {
   writer: ShowWriter;
   clock: Clock;
+  pace: SavePace;
   /** Unix time of a sample of the recording, as far as it is known by now. */
   toMs: (sample: number) => number;
   loudness: LoudnessTrack;
@@ -41,7 +34,6 @@ export class SegmentKeeper {
   #savedPieces = 0;
   #endSample: number;
   #storedSample: number;
-  #saveEveryMs = SAVE_EVERY_MS;
 
   /** The first piece begins at `startSample`. */
   constructor(parts: KeeperParts, startSample: number) {
@@ -60,24 +52,26 @@ export class SegmentKeeper {
     return this.#storedSample;
   }
 
-  /** How much sound a kill may cost at the moment. */
-  get saveEveryMs(): number {
-    return this.#saveEveryMs;
-  }
-
   keep(piece: CutPiece): void {
     if (piece.isSessionStart) this.finish();
     this.#pieces.push(piece);
     this.#endSample = toEnd(piece);
     while (this.#appendFirst((end) => this.#parts.isSettled(end)));
     const unsaved = this.#pieces.slice(this.#savedPieces);
-    if (samplesToMs(toSamples(unsaved)) >= this.#saveEveryMs) this.#save();
+    if (samplesToMs(toSamples(unsaved)) >= this.#parts.pace.everyMs) this.#save();
   }
 
   /** Ends the segment in work, and stores all there is. */
   finish(): void {
     while (this.#appendFirst(() => true));
     this.#append(this.#pieces.length);
+  }
+
+  /** Takes the last pieces, and makes durable what is not yet: that takes less room than to finish the segment in work. */
+  saveRest(last: readonly CutPiece[]): void {
+    this.#pieces.push(...last);
+    this.#endSample = last.map(toEnd).at(-1) ?? this.#endSample;
+    if (this.#savedPieces < this.#pieces.length) this.#save();
   }
 
   /**
@@ -153,13 +147,12 @@ export class SegmentKeeper {
   }
 
   #store(endSample: number, write: (extras: Extras) => void): void {
-    const { clock, toExtras, onStored } = this.#parts;
+    const { clock, pace, toExtras, onStored } = this.#parts;
     const startMs = clock.monotonicMs();
     const storedSample = Math.max(this.#storedSample, endSample);
     write(toExtras(storedSample));
     onStored();
-    const tookMs = clock.monotonicMs() - startMs;
-    this.#saveEveryMs = Math.min(SAVE_EVERY_MS_MAX, Math.max(SAVE_EVERY_MS, tookMs / BUSY_SHARE_MAX));
+    pace.observe(clock.monotonicMs() - startMs);
     this.#storedSample = storedSample;
   }
 }

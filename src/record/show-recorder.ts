@@ -4,16 +4,19 @@ import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import { samplesToMs } from "../core/segment.ts";
 import { toGapEvent } from "../core/show-event.ts";
-import type { ShowHealth, ShowState } from "../core/show-health.ts";
+import { type ShowHealth, type ShowState, toNewHealth } from "../core/show-health.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
-import { toDowntimeGaps } from "./downtime.ts";
+import type { DiskRoom } from "./disk-room.ts";
+import { type Absence, toDowntimeGaps } from "./downtime.ts";
 import { GapLedger } from "./gap-ledger.ts";
 import { keepRecording } from "./keep-recording.ts";
 import { Retention } from "./retention.ts";
+import type { SavePace } from "./save-pace.ts";
 import { type RecordingWindow, toNextDayMs, toNextWindow } from "./schedule.ts";
 import { sleepUntil } from "./sleep-until.ts";
 import { type Ending, toText } from "./station-stream.ts";
 import type { StreamSource } from "./stream-source.ts";
+import { waitForRoom } from "./wait-for-room.ts";
 import { watchClock } from "./watch-clock.ts";
 
 const DAY_MS = 86_400_000;
@@ -34,6 +37,10 @@ export type RecorderParts = {
   random: () => number;
   log: Log;
   report: (health: ShowHealth) => void;
+  room: DiskRoom;
+  pace: SavePace;
+  /** Why nobody recorded before this recorder; `undefined` when it is the first since the program began. */
+  absence: Absence | undefined;
 };
 
 /** Records one show: waits for its windows, keeps a connection during each, and applies retention after it. */
@@ -47,11 +54,13 @@ export class ShowRecorder {
   constructor(parts: RecorderParts) {
     this.#parts = parts;
     this.#retention = new Retention(parts.clock);
-    this.#health = { name: parts.show.name, state: "waiting", lastByteMs: null };
+    this.#health = toNewHealth(parts.show.name);
   }
 
   /** Records until `signal` aborts, and returns when all that was heard is stored. */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#waitForRoom(signal);
+    if (signal.aborted) return;
     this.#recover();
     this.#bookDowntime();
     const over = new AbortController();
@@ -86,9 +95,9 @@ export class ShowRecorder {
 
   /** What was missed while nobody recorded; the gap that is still open ends with the first sound. */
   #bookDowntime(): void {
-    const { show, writer, clock } = this.#parts;
+    const { show, writer, clock, absence } = this.#parts;
     const nowMs = clock.nowMs();
-    for (const gap of toDowntimeGaps(show, writer.history(), nowMs)) {
+    for (const gap of toDowntimeGaps(show, writer.history(), nowMs, absence)) {
       if (gap.endMs < nowMs) writer.addEvent(toGapEvent(gap));
       else this.#gaps.open(gap);
     }
@@ -125,8 +134,14 @@ export class ShowRecorder {
       toBoundaryMs: (nowMs) => (isLong ? toNextDayMs(show.timezone, nowMs) : Infinity),
       onArrival: this.#onArrival,
       onLost: this.#onLost,
-      onPause: ({ reason }) => this.#report(reason === "disk-full" ? "disk-full" : "reconnecting"),
+      onPause: () => this.#report("reconnecting"),
+      waitForRoom: (signal) => this.#waitForRoom(signal),
     };
+  }
+
+  async #waitForRoom(signal: AbortSignal): Promise<void> {
+    if (this.#parts.room.ballast.isReleased) this.#report("disk-full");
+    await waitForRoom({ ...this.#parts, retention: this.#retention }, signal);
   }
 
   async #applyRetentionDaily(signal: AbortSignal): Promise<void> {
@@ -167,7 +182,7 @@ export class ShowRecorder {
   };
 
   #report(state: ShowState): void {
-    this.#health = { ...this.#health, state };
+    this.#health = { ...this.#health, state, saveEveryMs: this.#parts.pace.everyMs };
     this.#reportedMs = this.#parts.clock.monotonicMs();
     this.#parts.report(this.#health);
   }

@@ -15,12 +15,8 @@ export class ExclusiveLock implements Disposable {
     this.#sqlite = Sqlite.open(path, { readOnly: false });
     try {
       this.#sqlite.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE");
-      this.#sqlite.exec(
-        "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS holder (who TEXT NOT NULL); DELETE FROM holder",
-      );
-      const who = `process ${process.pid} on ${hostname()} since ${new Date().toISOString()}`;
-      this.#sqlite.run("INSERT INTO holder VALUES (?)", who);
-      this.#sqlite.exec("COMMIT; BEGIN IMMEDIATE");
+      this.#writeHolder();
+      this.#sqlite.exec("BEGIN IMMEDIATE");
     } catch (error) {
       const holder = readHolder(this.#sqlite);
       this.#sqlite.close();
@@ -31,6 +27,19 @@ export class ExclusiveLock implements Disposable {
 
   [Symbol.dispose](): void {
     this.#sqlite.close();
+  }
+
+  #writeHolder(): void {
+    const who = `process ${process.pid} on ${hostname()} since ${new Date().toISOString()}`;
+    try {
+      this.#sqlite.transact(() => {
+        this.#sqlite.exec("CREATE TABLE IF NOT EXISTS holder (who TEXT NOT NULL); DELETE FROM holder");
+        this.#sqlite.run("INSERT INTO holder VALUES (?)", who);
+      });
+    } catch (error) {
+      // The lock itself needs no room, and a recorder has to start on a full disk too: it may be the one that makes room.
+      if (!(error instanceof AppError) || error.code !== "disk-full") throw error;
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 import { AppError } from "../core/app-error.ts";
+import { syncDirectory } from "./disk-space.ts";
 import { type MetadataText, parseShowMetadata, type ShowMetadata } from "./show-metadata.ts";
 import { Sqlite } from "./sqlite.ts";
 
@@ -34,7 +35,8 @@ const SCHEMA = `
 const AUTOCHECKPOINT_PAGES = 256;
 
 /**
- * Creates the database of a show, whole or not at all: it is made under another name and takes its own in one step.
+ * Creates the database of a show, whole or not at all: it is made under another name and takes its own in one step. Its `unique_id`
+ * may be seen from then on, so it must not be another one after a power cut.
  * The caller holds the lock that keeps others from creating it at the same time.
  */
 export function createShowDatabase(path: string, metadata: MetadataText): void {
@@ -49,6 +51,7 @@ export function createShowDatabase(path: string, metadata: MetadataText): void {
     });
   }
   renameSync(unfinished, path);
+  syncDirectory(dirname(path));
 }
 
 /** Opens the database of a show and reads its metadata; the caller closes it. */

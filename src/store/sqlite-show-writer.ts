@@ -4,6 +4,7 @@ import { AppError } from "../core/app-error.ts";
 import { type NewSegment, type SegmentHead, toCrc32, toEndMs } from "../core/segment.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
 import type { ShowFormat } from "../core/show.ts";
+import type { Ballast } from "./ballast.ts";
 import {
   type InputPart,
   type NewPiece,
@@ -18,6 +19,12 @@ import type { Sqlite } from "./sqlite.ts";
 
 /** Rows deleted by one transaction: on a full disk the write-ahead log has room for little. */
 const ROWS_PER_DELETE = 50;
+
+/**
+ * Pages of 4 KiB given back to the file system by one transaction. Each of them may have to be moved, through the
+ * write-ahead log, which then holds a megabyte at most with what points to them.
+ */
+const PAGES_PER_VACUUM = 128;
 
 /** What becomes durable together with sound. */
 export type Extras = { events: readonly NewShowEvent[]; resume?: ResumeUpdate };
@@ -42,14 +49,23 @@ export type ShowHistory = {
 export class ShowWriter implements Disposable {
   readonly #sqlite: Sqlite;
   readonly #state: RecordingState;
+  readonly #ballast: Ballast | undefined;
 
-  private constructor(sqlite: Sqlite) {
+  private constructor(sqlite: Sqlite, ballast: Ballast | undefined) {
     this.#sqlite = sqlite;
     this.#state = new RecordingState(sqlite);
+    this.#ballast = ballast;
   }
 
-  /** Opens the database at `path`, or creates it. Throws `is-recipient` or `mismatch` and leaves the file as it is. */
-  static open(path: string, settings: ShowSettings): ShowWriter {
+  /**
+   * Opens the database at `path`, or creates it. Throws `is-recipient` or `mismatch` and leaves the file as it is. On a full disk it
+   * gives up the `ballast`, if there is one, and tries once more; so do the methods that write little.
+   */
+  static open(path: string, settings: ShowSettings, ballast?: Ballast): ShowWriter {
+    return orWithBallast(ballast, () => ShowWriter.#open(path, settings, ballast));
+  }
+
+  static #open(path: string, settings: ShowSettings, ballast: Ballast | undefined): ShowWriter {
     if (!existsSync(path)) createShowDatabase(path, toSenderMetadata(settings));
     const { sqlite, metadata } = openShowDatabase(path, { readOnly: false });
     try {
@@ -57,7 +73,7 @@ export class ShowWriter implements Disposable {
       if (metadata.timezone !== settings.timezone) {
         sqlite.transact(() => writeMetadata(sqlite, { timezone: settings.timezone }));
       }
-      return new ShowWriter(sqlite);
+      return new ShowWriter(sqlite, ballast);
     } catch (error) {
       sqlite.close();
       throw error;
@@ -77,14 +93,17 @@ export class ShowWriter implements Disposable {
    * parts from there on.
    */
   savePieces(pieces: readonly NewPiece[], extras: Extras, replaceFromSample?: number): void {
-    this.#sqlite.transact(() => {
+    this.#write(() => {
       if (replaceFromSample !== undefined) this.#state.dropPiecesFrom(replaceFromSample);
       for (const piece of pieces) this.#state.savePiece(piece);
       this.#addExtras(extras);
     });
   }
 
-  /** Stores a whole segment, in place of its pieces, which end at `endSample`, and what belongs to it. */
+  /**
+   * Stores a whole segment, in place of its pieces, which end at `endSample`, and what belongs to it. The ballast is not for this: a
+   * long segment would use it up, and its pieces may be stored instead.
+   */
   append(segment: NewSegment, endSample: number, extras: Extras): void {
     this.#sqlite.transact(() => {
       this.#state.dropPiecesBefore(endSample);
@@ -93,7 +112,7 @@ export class ShowWriter implements Disposable {
     });
   }
 
-  /** Makes segments of the pieces that a killed recorder left behind. */
+  /** Makes segments of the pieces that a killed recorder, or a full disk, left behind. */
   finishUnfinished(): NewSegment[] {
     return this.#sqlite.transact(() => {
       const segments = this.#state.takeSegments();
@@ -113,7 +132,7 @@ export class ShowWriter implements Disposable {
   }
 
   addEvent(event: NewShowEvent): void {
-    this.#sqlite.transact(() => this.#insertEvent(event));
+    this.#write(() => this.#insertEvent(event));
   }
 
   /** `undefined` for a database in which nothing was ever recorded. */
@@ -145,26 +164,57 @@ export class ShowWriter implements Disposable {
     return row === undefined ? undefined : toSegmentHead(row);
   }
 
-  /** Deletes the segments below a boundary and the events that end before it; returns how many segments. */
+  /**
+   * Deletes the segments below a boundary and the events that end before it; returns how many segments. Each step is
+   * small enough for the ballast, so that this works on a full disk too.
+   */
   deleteBefore(boundary: Pick<SegmentHead, "id" | "timestampMs">): number {
+    const sql = "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE id < ? ORDER BY id LIMIT ?)";
     let deleted = 0;
     for (;;) {
-      const sql =
-        "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE id < ? ORDER BY id LIMIT ?)";
-      const { changes } = this.#sqlite.run(sql, boundary.id, ROWS_PER_DELETE);
+      const { changes } = this.#write(() => this.#sqlite.run(sql, boundary.id, ROWS_PER_DELETE));
       if (changes === 0) break;
       deleted += changes;
-      this.#sqlite.exec("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#giveBackPages();
     }
-    this.#sqlite.run(
-      "DELETE FROM events WHERE max(timestamp_ms, coalesce(json_extract(data, '$.end_ms'), 0)) < ?",
-      boundary.timestampMs,
+    this.#write(() =>
+      this.#sqlite.run(
+        "DELETE FROM events WHERE max(timestamp_ms, coalesce(json_extract(data, '$.end_ms'), 0)) < ?",
+        boundary.timestampMs,
+      ),
     );
     return deleted;
   }
 
   [Symbol.dispose](): void {
     this.#sqlite.close();
+  }
+
+  #write<T>(work: () => T): T {
+    return orWithBallast(this.#ballast, () => this.#sqlite.transact(work));
+  }
+
+  /** Makes the file shorter by the pages that are free. */
+  #giveBackPages(): void {
+    for (let free = this.#countFreePages(), before = Infinity; free > 0 && free < before;) {
+      orWithBallast(this.#ballast, () => this.#sqlite.exec(`PRAGMA incremental_vacuum(${PAGES_PER_VACUUM})`));
+      this.#emptyLog();
+      before = free;
+      free = this.#countFreePages();
+    }
+  }
+
+  #countFreePages(): number {
+    return Number(this.#sqlite.get("PRAGMA freelist_count")?.["freelist_count"]);
+  }
+
+  /** What the log holds may be waiting for the file to grow, which a full disk does not let it; the next step needs less. */
+  #emptyLog(): void {
+    try {
+      this.#sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
   }
 
   #addExtras({ events, resume }: Extras): void {
@@ -189,6 +239,20 @@ export class ShowWriter implements Disposable {
     const sql = "INSERT INTO events (timestamp_ms, kind, data) VALUES (?, ?, ?)";
     this.#sqlite.run(sql, Math.round(event.timestampMs), event.kind, JSON.stringify(event.data));
   }
+}
+
+/** When the disk is full, `work` is tried once more on the room that the ballast gives. */
+function orWithBallast<T>(ballast: Ballast | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isDiskFull(error) || ballast?.release() !== true) throw error;
+    return work();
+  }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof AppError && error.code === "disk-full";
 }
 
 function requireSame(path: string, metadata: ShowMetadata, settings: ShowSettings): void {

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 
-import { AppError, toReason } from "../core/app-error.ts";
+import { AppError } from "../core/app-error.ts";
+import { NO_LOG_CODES, toPrimaryCode, translateErrors } from "./sqlite-error.ts";
 
 export type SqlValue = SQLInputValue;
 export type SqlRow = Record<string, SQLOutputValue>;
@@ -14,12 +15,6 @@ const OLDEST_LIBRARY: readonly number[] = [3, 51, 3];
 const BUSY_TIMEOUT_MS = 5000;
 
 const OPTIONS = { timeout: BUSY_TIMEOUT_MS };
-
-/** Primary result codes of SQLite that mean something to an operator. */
-const SQLITE_BUSY = 5;
-const SQLITE_READONLY = 8;
-const SQLITE_FULL = 13;
-const SQLITE_NOTADB = 26;
 
 /**
  * One connection to an SQLite file; the only place that knows the driver. Statements are prepared once. Whoever opens
@@ -41,7 +36,7 @@ export class Sqlite implements Disposable {
    */
   static open(path: string, options: { readOnly: boolean }): Sqlite {
     requireLibrary();
-    return translate(path, () => {
+    return translateErrors(path, () => {
       if (!options.readOnly) return Sqlite.#use(path, new DatabaseSync(path, OPTIONS), requireFullSync);
       // Log files belong to a writer, or wait for one after a crash: they stay as they are.
       if (hasLog(path)) return Sqlite.#use(path, new DatabaseSync(path, { ...OPTIONS, readOnly: true }));
@@ -56,7 +51,7 @@ export class Sqlite implements Disposable {
         sqlite.exec("PRAGMA query_only = 1"),
       );
     } catch (error) {
-      if (toPrimaryCode(error) !== SQLITE_READONLY || hasLog(path)) throw error;
+      if (!NO_LOG_CODES.includes(toPrimaryCode(error)) || hasLog(path)) throw error;
       // Where no log can be made, nobody writes either.
       const url = pathToFileURL(path);
       url.searchParams.set("immutable", "1");
@@ -77,21 +72,21 @@ export class Sqlite implements Disposable {
   }
 
   all(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return translate(this.path, () => this.#prepare(sql).all(...values));
+    return translateErrors(this.path, () => this.#prepare(sql).all(...values));
   }
 
   get(sql: string, ...values: SqlValue[]): SqlRow | undefined {
-    return translate(this.path, () => this.#prepare(sql).get(...values));
+    return translateErrors(this.path, () => this.#prepare(sql).get(...values));
   }
 
   /** Runs a statement that changes rows; returns how many and the id of the last one inserted. */
   run(sql: string, ...values: SqlValue[]): { changes: number; lastId: number } {
-    const result = translate(this.path, () => this.#prepare(sql).run(...values));
+    const result = translateErrors(this.path, () => this.#prepare(sql).run(...values));
     return { changes: Number(result.changes), lastId: Number(result.lastInsertRowid) };
   }
 
   exec(sql: string): void {
-    translate(this.path, () => this.#database.exec(sql));
+    translateErrors(this.path, () => this.#database.exec(sql));
   }
 
   /** Runs `work` as one transaction, which takes the write lock at once. */
@@ -134,31 +129,6 @@ function requireFullSync(sqlite: Sqlite): void {
 
 function hasLog(path: string): boolean {
   return existsSync(`${path}-wal`);
-}
-
-/** The primary result code of SQLite; 0 for an error that is none of its own. */
-function toPrimaryCode(error: unknown): number {
-  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
-}
-
-function translate<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    const code = toPrimaryCode(error);
-    if (code === SQLITE_NOTADB) {
-      throw new AppError("not-a-database", `${path} is not an SQLite database`, { cause: error });
-    }
-    if (code === SQLITE_BUSY) {
-      throw new AppError("busy", `${path} is in use by another program`, { cause: error });
-    }
-    if (code === SQLITE_FULL) {
-      throw new AppError("disk-full", `${path}: the disk is full`, { cause: error });
-    }
-    if (code !== 0)
-      throw new AppError("corrupt", `${path}: SQLite says: ${toReason(error)}`, { cause: error });
-    throw error;
-  }
 }
 
 let isLibraryKnownGood = false;

@@ -35,7 +35,8 @@ before(async () => {
   const urls = [station.url("/first"), station.url("/second")];
   const { setting, path, close } = createSetting(dir.path, { name: "show", urls, audioFormat: "opus" });
   const stop = new AbortController();
-  const recording = keepRecording({ ...setting, clock: hastyClock, onPause: () => undefined }, stop.signal);
+  const waits = { onPause: () => undefined, waitForRoom: () => Promise.resolve() };
+  const recording = keepRecording({ ...setting, ...waits, clock: hastyClock }, stop.signal);
   await delay(14_000);
   stop.abort();
   await recording;

@@ -1,10 +1,12 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import type { ShowConfig } from "../../src/config/record-config.ts";
 import { toReason } from "../../src/core/app-error.ts";
 import type { Log } from "../../src/core/log.ts";
 import type { ShowHealth } from "../../src/core/show-health.ts";
+import { DiskRoom } from "../../src/record/disk-room.ts";
+import { SavePace } from "../../src/record/save-pace.ts";
 import { ShowRecorder } from "../../src/record/show-recorder.ts";
 import { ShowWriter } from "../../src/store/sqlite-show-writer.ts";
 import { SimulatedEncoders } from "./simulated-encoder.ts";
@@ -75,6 +77,9 @@ export class SimulatedRecorder {
       random: this.#parts.random,
       log: this.#log,
       report: (health) => this.#report(health),
+      room: new DiskRoom(dirname(this.path), 0, this.#log),
+      pace: new SavePace(1),
+      absence: undefined,
     });
     recorder.run(stop.signal).then(
       () => this.#end(running),

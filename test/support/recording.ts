@@ -4,9 +4,11 @@ import { encodeWithFfmpeg } from "../../src/audio/encoder.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Log } from "../../src/core/log.ts";
 import type { AudioFormat } from "../../src/core/show.ts";
+import { DiskRoom } from "../../src/record/disk-room.ts";
 import { GapLedger } from "../../src/record/gap-ledger.ts";
 import { httpSource } from "../../src/record/http-source.ts";
 import { type RecordingResult, type RecordingSetting, runRecording } from "../../src/record/run-recording.ts";
+import { SavePace } from "../../src/record/save-pace.ts";
 import { ShowWriter } from "../../src/store/sqlite-show-writer.ts";
 
 export const silentLog: Log = { info: () => undefined, warn: () => undefined, child: () => silentLog };
@@ -41,6 +43,8 @@ export function createSetting(
     random: Math.random,
     log: silentLog,
     gaps: new GapLedger(),
+    pace: new SavePace(1),
+    room: new DiskRoom(directory, 0, silentLog),
     toBoundaryMs: () => Infinity,
     onArrival: () => undefined,
     onLost: () => undefined,

@@ -1,0 +1,3 @@
+import { testFullDiskCycles } from "./full-disk-cycles.ts";
+
+testFullDiskCycles({ cycles: 20 });

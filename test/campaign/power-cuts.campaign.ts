@@ -1,0 +1,3 @@
+import { testPowerCuts } from "./power-cuts.ts";
+
+testPowerCuts({ cuts: 20 });

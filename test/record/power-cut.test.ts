@@ -1,0 +1,3 @@
+import { testPowerCuts } from "../campaign/power-cuts.ts";
+
+testPowerCuts({ cuts: 2 });
