@@ -51,6 +51,10 @@ export type Findings = {
   events: Record<string, number>;
   gapSeconds: Record<string, number>;
   retentionRuns: number;
+  /** Unix time, by the archive's word, at which each session begins; the first sound and the last. */
+  boundariesMs: number[];
+  soundFromMs: number;
+  soundToMs: number;
 };
 
 export type CheckerParts = {
@@ -77,6 +81,9 @@ export class ArchiveChecker {
     events: {},
     gapSeconds: {},
     retentionRuns: 0,
+    boundariesMs: [],
+    soundFromMs: Infinity,
+    soundToMs: -Infinity,
   };
   readonly #parts: CheckerParts;
   readonly #fromMs: number;
@@ -171,6 +178,8 @@ export class ArchiveChecker {
     this.#sound.add(row.timestampMs, endMs, 1);
     this.#explained.add(row.timestampMs, endMs, EDGE_MS);
     this.findings.soundSeconds += row.samples / 48_000;
+    this.findings.soundFromMs = Math.min(this.findings.soundFromMs, row.timestampMs);
+    this.findings.soundToMs = Math.max(this.findings.soundToMs, endMs);
     const [first, last] = [heard[0], heard.at(-1)];
     trace.add(
       `row ${row.id} ${row.timestampMs} ${row.isBoundary} ${row.samples} ${first?.sample} ${last?.sample}`,
@@ -179,6 +188,7 @@ export class ArchiveChecker {
 
   #beginSession({ id, timestampMs }: Row): void {
     this.findings.sessions++;
+    this.findings.boundariesMs.push(timestampMs);
     this.#boundaries.push({ id, timestampMs });
     const last = this.#session;
     this.#session = {

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 
 import type { ShowConfig } from "../../src/config/record-config.ts";
 import { createRandom } from "../support/random.ts";
+import { toNextWindow } from "../../src/record/schedule.ts";
 import { ArchiveChecker, type Findings } from "./archive-checker.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { Fault, PlannedFault } from "./fault-plan.ts";
@@ -19,6 +20,9 @@ const FAULTS_MAX = 50;
 
 /** The station has been on for so long when the recorder comes. */
 const ON_AIR_BEFORE_MS = 60_000;
+
+/** The longest pause between two attempts, and then as long as it takes to be heard. */
+const RECOVERY_MS = 60_000;
 
 /** The archive is looked at after each fault, when it has had its effect, and regularly. */
 const CHECK_AFTER_MS_MAX = 20_000;
@@ -115,6 +119,8 @@ class Simulation {
     for (const { atMs, fault } of faults) this.#time.after(atMs, () => this.#strike(fault));
     this.#checkRegularly();
     this.#recorder.start();
+    // It is killed and stopped again and again; in the end nobody but this starts it.
+    this.#time.after(durationMs, () => this.#recorder.start());
     const hours = Math.ceil(durationMs / 3_600_000);
     for (let hour = 1; hour <= hours && this.#faults.length < FAULTS_MAX; hour++) {
       await this.#time.pass(Math.min(3_600_000, durationMs - this.#time.elapsedMs));
@@ -124,6 +130,7 @@ class Simulation {
         this.#heapBytes.push(heapUsed + external);
       }
     }
+    await this.#recover();
     let isStopped = false;
     const stoppedMs = this.#machine.wallMs;
     void this.#recorder.stop().then(() => (isStopped = true));
@@ -136,6 +143,15 @@ class Simulation {
       findings: this.#checker.findings,
       heapBytes: this.#heapBytes,
     };
+  }
+
+  /** Everything is well from now on, and the recorder has to record. */
+  async #recover(): Promise<void> {
+    this.#server.refusal = undefined;
+    this.#healing++;
+    await this.#time.pass(RECOVERY_MS);
+    const isDue = toNextWindow(this.#scenario.show, this.#machine.wallMs).startMs <= this.#machine.wallMs;
+    if (isDue && this.#recorder.health?.state !== "recording") this.#onFault("it does not record any more");
   }
 
   #checkRegularly(): void {
@@ -210,7 +226,7 @@ class Simulation {
     this.#checker.expectSeams();
     programme.restart(this.#time.trueMs, fault.pauseMs, SIMULATED_FORMATS[fault.format]);
     if (fault.how === "unnoticed") return;
-    for (const connection of [...connections]) connection.drop(fault.how);
+    for (const connection of connections) connection.drop(fault.how);
     this.#refuse("refused", fault.pauseMs);
   }
 

@@ -217,7 +217,7 @@ export class SimulatedConnection {
   #beginInTheMiddle(): void {
     const [first] = this.#outgoing;
     if (first === undefined) return;
-    first.bytes = first.bytes.subarray(Math.floor(this.#parts.random() * first.bytes.length));
+    first.bytes = first.bytes.subarray(1 + Math.floor(this.#parts.random() * (first.bytes.length - 1)));
     first.frame = undefined;
   }
 

@@ -11,7 +11,7 @@ export type SimulatedFormat = {
   samples48: number;
 };
 
-export const FORMAT_NAMES = ["mp3At44", "mp3At48", "mp3At24", "aacAt48", "aacAt24"] as const;
+export const FORMAT_NAMES = ["mp3At44", "mp3At48", "mp3At24", "aacAt48", "aacAt24", "aacAt8"] as const;
 export type FormatName = (typeof FORMAT_NAMES)[number];
 
 /** What a frame tells of itself: which one it is of which run of the encoder, and when it left the server. */
@@ -57,6 +57,8 @@ export const SIMULATED_FORMATS: Readonly<Record<FormatName, SimulatedFormat>> = 
   aacAt48: adts(3, 48_000, 90),
   /** The core of HE-AAC at 48 kHz: 43 ms. */
   aacAt24: adts(6, 24_000, 110),
+  /** 128 ms, for those who simulate many hours. */
+  aacAt8: adts(11, 8000, 110),
 };
 
 export function toFrame(format: SimulatedFormat, truth: FrameTruth): Uint8Array {

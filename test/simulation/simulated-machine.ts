@@ -1,6 +1,9 @@
 import type { Clock } from "../../src/core/clock.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
+/** No timer of Node is shorter; one that were shorter than what a number can tell would not let time pass at all. */
+const TIMER_MS_MIN = 1;
+
 /** The machine on which the recorder runs: a wall clock that may be wrong, and processes that may be killed. */
 export class SimulatedMachine {
   readonly time: VirtualTime;
@@ -48,7 +51,7 @@ export class SimulatedProcess implements Clock {
     if (this.#isKilled) return new Promise(() => undefined);
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const cancel = this.#machine.time.after(ms, () => over());
+      const cancel = this.#machine.time.after(Math.max(TIMER_MS_MIN, ms), () => over());
       const over = (): void => {
         cancel();
         signal.removeEventListener("abort", over);
