@@ -1,12 +1,12 @@
 import type { AudioFormat, ShowFormat } from "../core/show.ts";
 import { SAMPLE_RATE } from "../core/show.ts";
 import { runFfmpeg } from "./ffmpeg.ts";
-import type { FrameFormat } from "./frame.ts";
+import type { StreamFormat } from "./frame.ts";
 
 /** Turns whole frames of a station into the bytes that a `Cutter` of the same show takes. */
 export type Encode = (
   frames: AsyncIterable<Uint8Array>,
-  settings: { input: FrameFormat; format: ShowFormat },
+  settings: { input: StreamFormat; format: ShowFormat },
   signal: AbortSignal,
 ) => AsyncGenerator<Uint8Array>;
 

@@ -55,6 +55,11 @@ export class AirClock {
     this.#wallMinusMonotonicMs = now.wallMs + toClockErrorMs(now.wallMs, serverDateMs) - now.monotonicMs;
   }
 
+  /** For another recording from the same connection. */
+  startAnew(): AirClock {
+    return new AirClock({ wallMs: this.#wallMinusMonotonicMs, monotonicMs: 0 }, undefined);
+  }
+
   /** Goes on from a recording that is known: the sound at `seconds` left the server at `unixMs`. */
   anchor(seconds: number, unixMs: number): void {
     this.#isAnchored = true;

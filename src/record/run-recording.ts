@@ -1,5 +1,5 @@
 import type { Encode } from "../audio/encoder.ts";
-import type { FrameFormat } from "../audio/frame.ts";
+import type { StreamFormat } from "../audio/frame.ts";
 import type { ShowConfig } from "../config/record-config.ts";
 import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
@@ -38,7 +38,7 @@ const REASONS: Readonly<Partial<Record<ErrorCode, GapReason>>> = {
   "disk-full": "disk-full",
 };
 
-type Parts = { recording: Recording; pump: InputPump; input: FrameFormat };
+type Parts = { recording: Recording; pump: InputPump; input: StreamFormat };
 
 export type RecordingSetting = {
   show: ShowConfig;

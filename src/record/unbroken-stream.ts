@@ -1,6 +1,6 @@
 import { type Back, comeBack, type ComeBackParts, type Search } from "./come-back.ts";
 import type { FrameHistory } from "./frame-history.ts";
-import type { OpenStation } from "./open-station.ts";
+import { type OpenStation, toFollowing } from "./open-station.ts";
 import type { Ending, Heard, Next, StationStream, Stitch } from "./station-stream.ts";
 
 /** A server that was paused as a whole goes on with the old connection, and has kept what was not sent. */
@@ -30,6 +30,7 @@ export async function* toUnbrokenStream(
 ): AsyncGenerator<Heard, UnbrokenEnd> {
   const { clock, history } = parts;
   let station = first;
+  let isHandedOn = false;
   let burstMs = 0;
   let frameMs = 0;
   let lastArrivalMs = clock.monotonicMs();
@@ -45,6 +46,10 @@ export async function* toUnbrokenStream(
         continue;
       }
       const { ending } = next;
+      if (next.kind === "changed") {
+        isHandedOn = true;
+        return { ending, next: toFollowing(station) };
+      }
       if (signal.aborted || frameMs === 0) return { ending, next: undefined };
       parts.onLost(ending);
       burstMs = Math.max(burstMs, station.stream.burstMs);
@@ -61,7 +66,7 @@ export async function* toUnbrokenStream(
       yield toStitchMark(ending, back, { nowMs: clock.monotonicMs(), lastArrivalMs });
     }
   } finally {
-    station.stream.close();
+    if (!isHandedOn) station.stream.close();
   }
 }
 
