@@ -11,10 +11,12 @@ const MAGICS: readonly (readonly [string, string])[] = [
   ["\x47\x40", "an MPEG transport stream"],
 ];
 
-/** Says what bytes seem to be that are no stream, for an operator who has to find a better address. */
-export function describeContent(bytes: Uint8Array): string {
+/**
+ * Says what bytes seem to be that are no stream, for an operator who has to find a better address; `undefined` when they say
+ * nothing.
+ */
+export function describeContent(bytes: Uint8Array): string | undefined {
   const text = Buffer.from(bytes.subarray(0, LOOKED_AT_BYTES)).toString("latin1");
-  if (text === "") return "nothing";
   const magic = MAGICS.find(([start]) => text.startsWith(start));
   if (magic !== undefined) return magic[1];
   if (text.slice(4, 8) === "ftyp") return "an MP4 file";
@@ -22,5 +24,5 @@ export function describeContent(bytes: Uint8Array): string {
   if (/^\s*</.test(text)) return "XML";
   if (/^\s*[{[]/.test(text)) return "JSON";
   if (/^[\t\n\r\x20-\x7e]+$/.test(text)) return "text";
-  return "bytes of no known kind";
+  return undefined;
 }

