@@ -28,7 +28,7 @@ afterEach(async () => {
 test("ICY 200 OK is an answer, however it is cut into packets, and its titles and Date are read", async () => {
   const head =
     "ICY 200 OK\r\nicy-notice1:<BR>no \x01 clean head<BR>\r\nicy-metaint:8192\r\nContent-Type:audio/mpeg\r\n\r\n";
-  for (const pieces of [[head], [...head], ["I", head.slice(1)], ["ICY", head.slice(3)]]) {
+  for (const pieces of [[head], head.split(""), ["I", head.slice(1)], ["ICY", head.slice(3)]]) {
     const { port } = await serve(() => pieces);
     const connection = await connect(`http://127.0.0.1:${port}/;`);
     assert.equal(connection.icyMetaInterval, 8192);
