@@ -33,6 +33,7 @@ export async function* toUnbrokenStream(
   let isHandedOn = false;
   let burstMs = 0;
   let frameMs = 0;
+  let joinedMs = -Infinity;
   let lastArrivalMs = clock.monotonicMs();
   try {
     for (;;) {
@@ -41,7 +42,8 @@ export async function* toUnbrokenStream(
         const { frames, arrivalMs } = next.heard;
         history.add(frames);
         frameMs = (frames.at(-1)?.durationSeconds ?? 0) * 1000 || frameMs;
-        lastArrivalMs = arrivalMs;
+        // A connection that only repeats what is held does not keep the search for a better one going.
+        if (frames.length > 0) lastArrivalMs = arrivalMs;
         yield next.heard;
         continue;
       }
@@ -50,11 +52,17 @@ export async function* toUnbrokenStream(
         isHandedOn = true;
         return { ending, next: toFollowing(station) };
       }
-      if (signal.aborted || frameMs === 0) return { ending, next: undefined };
+      const isHopeless = frameMs === 0 || ending.reason === "unsupported-format";
+      if (signal.aborted || isHopeless) return { ending, next: undefined };
       parts.onLost(ending);
       burstMs = Math.max(burstMs, station.stream.burstMs);
       const frames = history.frames.map((frame) => frame.bytes);
-      const search = { lost: { frames, frameMs, lastArrivalMs }, burstMs, format: station.stream.format };
+      const search: Search = {
+        lost: { frames, frameMs, lastArrivalMs },
+        burstMs,
+        format: station.stream.format,
+        joinedMs,
+      };
       const back =
         next.kind === "stalled"
           ? await replaceSilent(station.stream, { parts, search }, signal)
@@ -63,6 +71,7 @@ export async function* toUnbrokenStream(
       if (back?.kind !== "joined") return { ending, next: back?.station };
       station.stream.close();
       ({ station } = back);
+      joinedMs = clock.monotonicMs();
       yield toStitchMark(ending, back, { nowMs: clock.monotonicMs(), lastArrivalMs });
     }
   } finally {
