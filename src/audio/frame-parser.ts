@@ -23,6 +23,7 @@ export class FrameParser implements StreamParser {
   readonly #syntax: Syntax;
   readonly #queue = new ByteQueue();
   #skippedBytes = 0;
+  #first: FrameHeader | undefined;
   #last: FrameHeader | undefined;
 
   constructor(format: FrameFormat) {
@@ -34,9 +35,12 @@ export class FrameParser implements StreamParser {
     return this.#skippedBytes;
   }
 
+  get firstShape(): SoundShape | undefined {
+    return this.#toShape(this.#first);
+  }
+
   get shape(): SoundShape | undefined {
-    if (this.#last === undefined) return undefined;
-    return { codec: this.#format, sampleRate: this.#last.sampleRate, channels: this.#last.channels };
+    return this.#toShape(this.#last);
   }
 
   /** Other frames are no frames to this parser. */
@@ -77,11 +81,17 @@ export class FrameParser implements StreamParser {
         bytes: bytes.subarray(offset, end),
         durationSeconds: header.samples / header.sampleRate,
       });
+      this.#first ??= header;
       this.#last = header;
       offset = end;
     }
     this.#queue.consume(offset);
     return taken;
+  }
+
+  #toShape(header: FrameHeader | undefined): SoundShape | undefined {
+    if (header === undefined) return undefined;
+    return { codec: this.#format, sampleRate: header.sampleRate, channels: header.channels };
   }
 
   #isFollowed(bytes: Uint8Array, end: number, header: FrameHeader, isEnd: boolean): boolean {

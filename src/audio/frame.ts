@@ -36,7 +36,8 @@ export type SoundShape = {
 export interface StreamParser {
   /** Bytes so far that belonged to no frame. */
   readonly skippedBytes: number;
-  /** How the newest frame is coded; `undefined` before the first. */
+  /** How the first and the newest frame are coded; `undefined` before the first. */
+  readonly firstShape: SoundShape | undefined;
   readonly shape: SoundShape | undefined;
   /** The bytes from where the stream goes over to a codec that needs a new decoder; `undefined` while it does not. */
   readonly rest: Uint8Array | undefined;

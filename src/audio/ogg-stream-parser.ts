@@ -17,6 +17,7 @@ const CAPTURE_FIRST_BYTE = 0x4f;
 export class OggStreamParser implements StreamParser {
   readonly #queue = new ByteQueue();
   #stream: OggLogicalStream | undefined;
+  #firstShape: SoundShape | undefined;
   #shape: SoundShape | undefined;
   /** The newest stream whose title was told. */
   #told: OggLogicalStream | undefined;
@@ -26,6 +27,10 @@ export class OggStreamParser implements StreamParser {
 
   get skippedBytes(): number {
     return this.#skippedBytes;
+  }
+
+  get firstShape(): SoundShape | undefined {
+    return this.#firstShape;
   }
 
   get shape(): SoundShape | undefined {
@@ -89,6 +94,7 @@ export class OggStreamParser implements StreamParser {
     if (stream === undefined || frame === undefined) return;
     taken.push(frame);
     this.#shape = stream.shape;
+    this.#firstShape ??= this.#shape;
     if (stream === this.#told) return;
     this.#told = stream;
     if (stream.title !== undefined) this.#titles.push(stream.title);

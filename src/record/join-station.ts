@@ -60,11 +60,16 @@ function search(batches: readonly Heard[], lost: Lost & { arePages: boolean }, n
   });
 }
 
+/** Of the titles that were told with frames that are dropped, only the newest is news, if any. */
 function dropFrames(batches: readonly Heard[], count: number): Heard[] {
   let left = count;
+  let title: string | undefined;
   return batches.map((batch) => {
+    if (left === 0) return batch;
     const frames = batch.frames.slice(left);
     left = Math.max(0, left - batch.frames.length);
-    return { ...batch, frames };
+    title = batch.titles.at(-1) ?? title;
+    const titles = left > 0 || title === undefined ? [] : [title];
+    return { frames, titles, arrivalMs: batch.arrivalMs };
   });
 }

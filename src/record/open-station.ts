@@ -12,6 +12,8 @@ export type OpenStation = {
   air: AirClock;
   /** What a session that begins with this connection has to tell. */
   events: readonly NewShowEvent[];
+  /** Whether its first sound follows the last of the recording before. */
+  isFollowing: boolean;
 };
 
 export type StationSetting = {
@@ -21,11 +23,10 @@ export type StationSetting = {
   clock: Clock;
 };
 
-/** The same connection as the beginning of another session, after its stream has `changed`. */
-export function toFollowing(station: OpenStation): OpenStation {
-  const { stream, air } = station;
+/** The same connection as the beginning of another recording, after its stream has `changed`. */
+export function toFollowing({ stream }: OpenStation, air: AirClock): OpenStation {
   stream.goOn();
-  return { stream, air: air.startAnew(), events: [toStartEvent(stream)] };
+  return { stream, air, events: [toStartEvent(stream)], isFollowing: true };
 }
 
 /** Connects, and reads as far as the format can be told. Throws `network` or `unsupported`. */
@@ -41,7 +42,7 @@ export async function openStation(setting: StationSetting, signal: AbortSignal):
     if (errorMs !== 0) {
       events.push({ timestampMs: 0, kind: "clock-difference", data: { error_ms: errorMs } });
     }
-    return { stream, air, events };
+    return { stream, air, events, isFollowing: false };
   } catch (error) {
     connection.close();
     throw error;

@@ -86,7 +86,8 @@ export async function runRecording(
     if (opened === undefined) resumed = await resumeRecording(setting, station);
     if (resumed === undefined) {
       setting.writer.forgetResume();
-      await trimOverlap(station, setting.writer.history()?.soundEndMs, setting.clock);
+      const soundEndMs = station.isFollowing ? undefined : setting.writer.history()?.soundEndMs;
+      await trimOverlap(station, soundEndMs, setting.clock);
     }
   } catch (error) {
     station?.stream.close();

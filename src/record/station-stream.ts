@@ -224,7 +224,7 @@ export class StationStream {
   }
 
   #takeFormatChange(): FormatChange | undefined {
-    const from = this.#shape;
+    const from = this.#shape ?? this.#parser.firstShape;
     const to = this.#parser.shape;
     this.#shape = to ?? from;
     return from === undefined || to === undefined || isDeepStrictEqual(from, to) ? undefined : { from, to };

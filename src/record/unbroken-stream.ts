@@ -50,7 +50,7 @@ export async function* toUnbrokenStream(
       const { ending } = next;
       if (next.kind === "changed") {
         isHandedOn = true;
-        return { ending, next: toFollowing(station) };
+        return { ending, next: toFollowing(station, first.air.startAt(history.endSeconds)) };
       }
       const isHopeless = frameMs === 0 || ending.reason === "unsupported-format";
       if (signal.aborted || isHopeless) return { ending, next: undefined };
