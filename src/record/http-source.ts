@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 
 import { AppError, toReason } from "../core/app-error.ts";
+import { toTitle } from "../core/title.ts";
 import { getAnswer, type Target, toAuthorization } from "./http-get.ts";
 import { isPerhapsPlaylist, isText, parsePlaylist, PLAYLIST_BYTES_MAX } from "./playlist.ts";
 import type { StreamConnection, StreamSource } from "./stream-source.ts";
@@ -138,7 +139,7 @@ function toConnection(response: IncomingMessage, body: AsyncIterable<Uint8Array>
   };
 }
 
-/** Addresses may hold passwords, so that only the host is told. */
+/** Addresses may hold passwords, so that only the host is told; and what servers say may hold anything. */
 function toError(url: URL, what: string, cause?: unknown): AppError {
-  return new AppError("network", `${url.host} ${what}`, { cause });
+  return new AppError("network", `${url.host} ${toTitle(what)}`, { cause });
 }

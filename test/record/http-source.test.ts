@@ -175,6 +175,12 @@ test("no failure shows the password of an address", async () => {
   }
 });
 
+test("what a server says reaches the log on one line, without control characters", async () => {
+  const { port } = await serve(() => "HTTP/1.0 404 Not\x1b[2J Found\r\n\r\n", { ends: true });
+  const url = `http://127.0.0.1:${port}/`;
+  await assert.rejects(connect(url), (error) => error instanceof AppError && !/\p{Cc}/u.test(error.message));
+});
+
 test("an address of IPv6 is connected to", async (t) => {
   const { port } = await serve(({ head }) => (/host: \[::1\]/i.test(head) ? STREAM : ""), {
     host: "::1",
