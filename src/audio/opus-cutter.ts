@@ -18,6 +18,12 @@ const PRE_ROLL_SAMPLES: number = SAMPLE_RATE / 2;
 
 const RECENT_SAMPLES: number = RESTART_SECONDS_MAX * SAMPLE_RATE + PRE_ROLL_SAMPLES;
 
+/**
+ * A place at which a session may still begin is not forgotten before so much has come behind it: after a pause a server sends
+ * half a minute at once.
+ */
+const SPLIT_SAMPLES_MAX: number = 60 * SAMPLE_RATE;
+
 type PlacedPacket = { packet: Uint8Array; startSample: number; samples: number };
 
 /**
@@ -63,10 +69,12 @@ export class OpusCutter implements Cutter {
     const after = this.#recent.slice(before.length);
     const preRoll = before.filter((placed) => placed.startSample >= startSample - PRE_ROLL_SAMPLES);
     const originSample = preRoll[0]?.startSample ?? startSample;
+    const last = preRoll.at(-1);
     this.#builder.restart(startSample);
     this.#stream = { serial: randomInt(2 ** 32), sequence: 2, originSample, startSample };
     this.#packets = preRoll.map((placed) => placed.packet);
-    this.#endSample = startSample;
+    // Of the packet in which the session begins, what lies before it is pre-roll and the rest is its first sound.
+    this.#endSample = last === undefined ? startSample : last.startSample + last.samples;
     if (preRoll.length > 0) this.#addPage(false);
     return after.flatMap((placed) => this.#place(placed.packet, placed.samples));
   }
@@ -89,7 +97,11 @@ export class OpusCutter implements Cutter {
     if (this.#endSample === undefined) this.#begin();
     const startSample = this.#endSample ?? 0;
     this.#recent.push({ packet, startSample, samples });
-    const surplus = this.#recent.findIndex((placed) => placed.startSample >= startSample - RECENT_SAMPLES);
+    const neededSample = Math.max(
+      Math.min(startSample - RECENT_SAMPLES, this.#builder.splitSample - PRE_ROLL_SAMPLES),
+      startSample - SPLIT_SAMPLES_MAX,
+    );
+    const surplus = this.#recent.findIndex((placed) => placed.startSample >= neededSample);
     if (surplus > 0) this.#recent.splice(0, surplus);
     return this.#place(packet, samples);
   }

@@ -14,7 +14,7 @@ export class PieceBuilder {
   #startSample: number;
   #endSample: number;
   #segmentEndSample: number;
-  #splitSample = 0;
+  #splitSample = Infinity;
   #segmentBytes = 0;
 
   constructor(splitIntervalSeconds: number, startSample: number) {
@@ -38,6 +38,11 @@ export class PieceBuilder {
   get targetSample(): number {
     const endSample = Math.min(this.#startSample + PIECE_SAMPLES, this.#segmentEndSample);
     return this.#splitSample > this.#startSample ? Math.min(endSample, this.#splitSample) : endSample;
+  }
+
+  /** Where a piece was last told to end; infinite when none was. */
+  get splitSample(): number {
+    return this.#splitSample;
   }
 
   /** Whether nothing of the session has been added yet. */

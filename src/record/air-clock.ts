@@ -10,8 +10,17 @@ const SLEW_MS_PER_SECOND = 1;
 /** A line that is off by more has jumped: frames were lost on the way. */
 const JUMP_MS = 150;
 
-/** Sound that was only held up catches up within this time. */
-const LATE_MS_MAX = 5000;
+/** Sound that was only held up catches up within this time, or is late by now more and now less. */
+const LATE_MS_MIN = 5000;
+
+/** Sound that has become neither clear nor timely by then is taken to be held up for longer, and stays where it was placed. */
+const LATE_MS_MAX = 7000;
+
+/** Behind lost frames, sound is late by the same all the time. */
+const STEADY_MS = 60;
+
+/** Sound of a connection that is lost meanwhile shows in this time whether it catches up. */
+const PACE_MS_MIN = 1000;
 
 /** A server's `Date` counts whole seconds; within this much of it, this machine's finer clock is right. */
 const DATE_TOLERANCE_MS = 2000;
@@ -19,8 +28,15 @@ const DATE_TOLERANCE_MS = 2000;
 /** A `Date` is cut to the second, so on average the server's clock is half a second further. */
 const DATE_ROUNDING_MS = 500;
 
+/** What a server stamps with its `Date` is here within this time. */
+const ANSWER_MS_MAX = 500;
+
+const MINUTE_MS = 60_000;
+
 /** Frames that came together: where the first and the last of them begin, in the sound of the recording. */
 export type ArrivedSound = { firstSeconds: number; lastSeconds: number };
+
+type Arrival = ArrivedSound & { arrivalMs: number; boundMs: number };
 
 /** A place where the sound jumps in time. */
 export type AirJump = { seconds: number; byMs: number };
@@ -47,8 +63,9 @@ export class AirClock {
   /** On the monotonic clock, when the first sound of the recording left the server. */
   #lineMs = Infinity;
   #isAnchored = false;
-  #late: { seconds: number; sinceMs: number; leastMs: number } | undefined;
-  #jump: { seconds: number; lineMs: number } | undefined;
+  /** Sound that came late, and all that came since. */
+  #late: Arrival[] = [];
+  #isJump = false;
 
   /** `now` is this machine's time when the answer came; `serverDateMs` the `Date` that came with it. */
   constructor(now: { wallMs: number; monotonicMs: number }, serverDateMs: number | undefined) {
@@ -77,11 +94,11 @@ export class AirClock {
     if (boundMs < this.#lineMs && this.#heardMs <= SETTLE_MS) {
       this.#earliest.add(arrivalMs, boundMs);
       this.#lineMs = boundMs;
-      this.#late = undefined;
+      this.#late = [];
+      this.#lastSeconds = sound.lastSeconds;
     } else if (this.#heardMs >= PROVISIONAL_MS) {
-      this.#follow(arrivalMs, boundMs, sound);
+      this.#follow({ ...sound, arrivalMs, boundMs });
     }
-    this.#lastSeconds = sound.lastSeconds;
   }
 
   /** Unix time at which a sound left the server, as far as it is known by now; infinite before the first arrival. */
@@ -102,23 +119,35 @@ export class AirClock {
 
   /** Where sound begins that is late for now and may turn out to have jumped, or that has. */
   get unsettledSeconds(): number | undefined {
-    return this.#jump?.seconds ?? this.#late?.seconds;
+    return this.#late[0]?.firstSeconds;
   }
 
   /** Where sound begins of which it has become clear that it jumped. */
   get jumpSeconds(): number | undefined {
-    return this.#jump?.seconds;
+    return this.#isJump ? this.unsettledSeconds : undefined;
   }
 
-  /** Places the sound behind a jump that has become clear anew, from now on. */
+  /** No more sound comes: what was late for a while and did not begin to catch up would not have done so. */
+  end(): void {
+    const [first] = this.#late;
+    if (first === undefined) return;
+    const isCatchingUp = this.#late.some(({ boundMs }) => boundMs < first.boundMs - JUMP_MS);
+    if (!isCatchingUp && this.#lastArrivalMs - first.arrivalMs >= PACE_MS_MIN) this.#isJump = true;
+  }
+
+  /** Places the sound behind a jump that has become clear anew, from now on. It may hold another one. */
   takeJump(): AirJump | undefined {
-    if (this.#jump === undefined) return undefined;
-    const { seconds, lineMs } = this.#jump;
+    const { jumpSeconds } = this;
+    if (jumpSeconds === undefined) return undefined;
+    const arrivals = this.#late;
+    const lineMs = Math.min(...arrivals.map(({ boundMs }) => boundMs));
     const byMs = lineMs - this.#lineMs;
     this.#lineMs = lineMs;
-    this.#jump = undefined;
+    this.#late = [];
+    this.#isJump = false;
     this.#earliest.clear();
-    return { seconds, byMs };
+    for (const arrival of arrivals) this.#follow(arrival);
+    return { seconds: jumpSeconds, byMs };
   }
 
   /** How long arrivals have been looked at; a line that is anchored has been known for long. */
@@ -127,34 +156,48 @@ export class AirClock {
     return this.#isAnchored ? Infinity : this.#lastArrivalMs - this.#firstArrivalMs;
   }
 
-  #follow(arrivalMs: number, boundMs: number, sound: ArrivedSound): void {
-    const lateMs = boundMs - this.#lineMs;
-    if (this.#jump !== undefined) return;
-    if (lateMs < -JUMP_MS) {
-      this.#jump = { seconds: sound.firstSeconds, lineMs: boundMs };
-      this.#late = undefined;
-      return;
+  #follow(arrival: Arrival): void {
+    const { arrivalMs, boundMs, lastSeconds } = arrival;
+    const offMs = boundMs - this.#lineMs;
+    if (this.#isJump) {
+      this.#late.push(arrival);
+    } else if (offMs < -JUMP_MS) {
+      this.#late = [arrival];
+      this.#isJump = true;
+    } else if (offMs > JUMP_MS) {
+      this.#late.push(arrival);
+      const lateMs = arrivalMs - (this.#late[0]?.arrivalMs ?? arrivalMs);
+      this.#isJump = lateMs >= LATE_MS_MIN && isSteady(this.#late);
+      if (!this.#isJump && lateMs >= LATE_MS_MAX) this.#late = [arrival];
+    } else {
+      this.#late = [];
+      this.#earliest.add(arrivalMs, boundMs);
+      const reachMs = Math.max(0, lastSeconds - this.#lastSeconds) * SLEW_MS_PER_SECOND;
+      this.#lineMs += Math.max(-reachMs, Math.min(reachMs, this.#earliest.leastMs - this.#lineMs));
     }
-    if (lateMs > JUMP_MS) return this.#noteLate(arrivalMs, boundMs, sound);
-    this.#late = undefined;
-    this.#earliest.add(arrivalMs, boundMs);
-    const reachMs = Math.max(0, sound.lastSeconds - this.#lastSeconds) * SLEW_MS_PER_SECOND;
-    const offMs = this.#earliest.leastMs - this.#lineMs;
-    this.#lineMs += Math.max(-reachMs, Math.min(reachMs, offMs));
-  }
-
-  #noteLate(arrivalMs: number, boundMs: number, sound: ArrivedSound): void {
-    this.#late ??= { seconds: sound.firstSeconds, sinceMs: arrivalMs, leastMs: boundMs };
-    this.#late.leastMs = Math.min(this.#late.leastMs, boundMs);
-    if (arrivalMs - this.#late.sinceMs < LATE_MS_MAX) return;
-    this.#jump = { seconds: this.#late.seconds, lineMs: this.#late.leastMs };
-    this.#late = undefined;
+    this.#lastSeconds = lastSeconds;
   }
 }
 
-/** How far the server's clock is ahead of `wallMs`; 0 when they agree as far as can be told. */
+/** Whether the earliest arrivals of both halves of a while tell the same. */
+function isSteady(arrivals: readonly Arrival[]): boolean {
+  const middleMs = ((arrivals.at(0)?.arrivalMs ?? 0) + (arrivals.at(-1)?.arrivalMs ?? 0)) / 2;
+  const toLeast = (half: readonly Arrival[]): number => Math.min(...half.map(({ boundMs }) => boundMs));
+  const early = toLeast(arrivals.filter(({ arrivalMs }) => arrivalMs <= middleMs));
+  const late = toLeast(arrivals.filter(({ arrivalMs }) => arrivalMs > middleMs));
+  return Math.abs(early - late) <= STEADY_MS;
+}
+
+/**
+ * How far the server's clock is ahead of `wallMs`; 0 when they agree as far as can be told.
+ *
+ * A clock that is a day, a time zone or some minutes wrong was set so, and its seconds are those of everybody: a difference
+ * that may be whole minutes is. Of any other, the fraction of the second is not told.
+ */
 export function toClockErrorMs(wallMs: number, serverDateMs: number | undefined): number {
   if (serverDateMs === undefined) return 0;
-  const errorMs = serverDateMs + DATE_ROUNDING_MS - wallMs;
-  return Math.abs(errorMs) <= DATE_TOLERANCE_MS + DATE_ROUNDING_MS ? 0 : errorMs;
+  const leastMs = serverDateMs - wallMs;
+  if (Math.abs(leastMs + DATE_ROUNDING_MS) <= DATE_TOLERANCE_MS + DATE_ROUNDING_MS) return 0;
+  const minutesMs = Math.ceil(leastMs / MINUTE_MS) * MINUTE_MS;
+  return minutesMs < leastMs + 2 * DATE_ROUNDING_MS + ANSWER_MS_MAX ? minutesMs : leastMs + DATE_ROUNDING_MS;
 }

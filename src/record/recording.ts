@@ -100,8 +100,7 @@ export class Recording {
       firstSeconds: endSeconds - durationSeconds,
       lastSeconds: endSeconds - Math.min(last.durationSeconds, NEWEST_SECONDS),
     });
-    const seconds = air.unsettledSeconds;
-    if (seconds !== undefined && seconds !== wasUnsettled) this.#cutter?.splitAt(this.#toSample(seconds));
+    if (air.unsettledSeconds !== wasUnsettled) this.#splitAtUnsettled();
   }
 
   /**
@@ -145,23 +144,26 @@ export class Recording {
 
   /** Stores what is left as a short last segment. */
   finish(): void {
-    this.#placeJump();
+    const { air } = this.#parts;
+    for (air.end(); this.#placeJump(); air.end()) this.endEncoder();
     this.#keeper.finish();
   }
 
-  /** Sound that jumped in time begins a session of its own. */
-  #placeJump(): void {
+  /** Sound that jumped in time begins a session of its own; tells whether there was such a jump. */
+  #placeJump(): boolean {
     const { air, gaps } = this.#parts;
-    if (air.jumpSeconds === undefined) return;
+    if (air.jumpSeconds === undefined) return false;
     const sample = this.#toSample(air.jumpSeconds);
-    if (this.#keeper.endSample < sample) return;
+    if (this.#keeper.endSample < sample) return false;
     this.#keeper.restartAt(sample, (held) => {
       const jump = air.takeJump();
+      this.#splitAtUnsettled();
       this.#soundSample = held[0]?.startSample ?? this.#keeper.endSample;
       const endMs = this.#toMs(this.#soundSample);
       gaps.open({ startMs: endMs - (jump?.byMs ?? 0), reason: "frames-lost", detail: "" });
       return this.#restart(held);
     });
+    return true;
   }
 
   /** A session that goes on for long ends now and then, so that retention has a place to cut. */
@@ -172,6 +174,11 @@ export class Recording {
     if (endMs < this.#boundaryMs || !this.#parts.air.isSettled(this.#toSeconds(endSample))) return;
     this.#boundaryMs = this.#parts.toBoundaryMs(endMs);
     this.#keeper.restartAt(endSample, (held) => this.#restart(held));
+  }
+
+  #splitAtUnsettled(): void {
+    const seconds = this.#parts.air.unsettledSeconds;
+    if (seconds !== undefined) this.#cutter?.splitAt(this.#toSample(seconds));
   }
 
   #restart(held: readonly CutPiece[]): CutPiece[] {

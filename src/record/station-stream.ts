@@ -23,15 +23,14 @@ import type { StreamConnection } from "./stream-source.ts";
 const DETECT_MS_MAX = 10_000;
 
 /**
- * A connection that brings so many bytes, or for so long, and no frame, is given up. The headers of Ogg are no frame yet,
- * and its pages may hold 20 s of silence.
+ * So many bytes without a frame in them, or bytes for so long, are no damage any more: the station sends something else. The
+ * headers of Ogg are no frame yet, and its pages may hold 20 s of silence.
  */
-const FRAMELESS_BYTES_MAX: Readonly<Record<StreamFormat, number>> = {
-  mp3: 128 * 1024,
-  aac: 128 * 1024,
-  ogg: 1280 * 1024,
+const FRAMELESS_MAX: Readonly<Record<StreamFormat, { bytes: number; ms: number }>> = {
+  mp3: { bytes: 128 * 1024, ms: 5000 },
+  aac: { bytes: 128 * 1024, ms: 5000 },
+  ogg: { bytes: 1280 * 1024, ms: 30_000 },
 };
-const FRAMELESS_MS_MAX = 30_000;
 
 /** Why a connection or a session is over. */
 export type Ending = { reason: GapReason; detail: string };
@@ -167,8 +166,13 @@ export class StationStream {
     if (next === "stalled") return { kind: "stalled", ending: this.#toStall() };
     if (next.done !== true) return { kind: "heard", heard: this.#hear(next.value) };
     this.#ending = next.value;
-    const frames = this.#parser.end();
+    const frames = this.takeRest();
     return { kind: "heard", heard: { frames, titles: [], arrivalMs: this.#lastArrivalMs } };
+  }
+
+  /** The last frame, if it is whole: as long as nothing follows it, it is held back. Nothing can be read any more. */
+  takeRest(): readonly Frame[] {
+    return this.#parser.end();
   }
 
   /** Has `next` go on after `changed`. */
@@ -240,8 +244,9 @@ export class StationStream {
   /** What is wrong with a connection that brings no frames any more; `undefined` while it does. */
   #toFrameless(): Ending | undefined {
     const { bytes, sinceMs } = this.#frameless;
-    const isTooMuch = bytes > FRAMELESS_BYTES_MAX[this.#format];
-    if (!isTooMuch && (bytes === 0 || this.#lastArrivalMs - sinceMs < FRAMELESS_MS_MAX)) return undefined;
+    const max = FRAMELESS_MAX[this.#format];
+    const isTooLong = bytes > 0 && this.#lastArrivalMs - sinceMs > max.ms;
+    if (bytes <= max.bytes && !isTooLong) return undefined;
     const detail = `no frame of ${this.#format} in the last ${Math.round(bytes / 1024)} KiB; it sends ${describeContent(this.#newest) ?? "bytes of no known kind"}`;
     return { reason: "unsupported-format", detail };
   }

@@ -68,7 +68,12 @@ export async function* toUnbrokenStream(
           ? await replaceSilent(station.stream, { parts, search }, signal)
           : await comeBack(parts, search, signal);
       if (back === "spoke") continue;
-      if (back?.kind !== "joined") return { ending, next: back?.station };
+      if (back?.kind !== "joined") {
+        const rest = station.stream.takeRest();
+        history.add(rest);
+        if (rest.length > 0) yield { frames: rest, titles: [], arrivalMs: lastArrivalMs };
+        return { ending, next: back?.station };
+      }
       station.stream.close();
       ({ station } = back);
       joinedMs = clock.monotonicMs();

@@ -6,6 +6,7 @@ import { type CutPiece, FIRST_CUT } from "../../src/audio/cutter.ts";
 import { decodeToPcm } from "../../src/audio/decode.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
 import { AUDIO_FORMATS, type AudioFormat } from "../../src/core/show.ts";
+import { PageChecker } from "../../src/playback/check-pages.ts";
 import { collect, encodeTone, split, toStream } from "../support/sound.ts";
 
 const SECONDS = 12;
@@ -74,6 +75,35 @@ test("a piece ends where it was told to", () => {
     );
   }
 });
+
+test("opus: a session that begins again where its recording begins, within a packet, keeps every sample", async () => {
+  const format = { audioFormat: "opus", bitrateKbps: 64, channels: 1, splitIntervalSeconds: 2 } as const;
+  const cutter = createCutter(format, { startSample: 100_000, preRollSamples: 9100 });
+  const pieces = cutter.push(encoded.opus.subarray(0, 30_000));
+  await assertWhole([...cutter.restart(pieces), ...cutter.end()]);
+});
+
+test("opus: a session may begin where a piece was told to end, however much came behind it at once", async () => {
+  const format = { audioFormat: "opus", bitrateKbps: 64, channels: 1, splitIntervalSeconds: 2 } as const;
+  const cutter = createCutter(format, FIRST_CUT);
+  cutter.splitAt(48_000);
+  const pieces = cutter.push(encoded.opus);
+  const endSample = pieces.reduce((sum, piece) => sum + piece.durationSamples, 0);
+  const held = pieces.filter((piece) => piece.startSample >= 48_000);
+  const again = [...cutter.restart(held), ...cutter.end()];
+  await assertWhole(again);
+  const samples = again.reduce((sum, piece) => sum + piece.durationSamples, 0);
+  assert.ok(samples >= endSample - (held[0]?.startSample ?? 0), "nothing is left out");
+});
+
+/** The pieces of a session are a stream whose positions are right, and that decodes to what they say. */
+async function assertWhole(pieces: readonly CutPiece[]): Promise<void> {
+  const audioData = concatBytes(pieces.map((piece) => piece.audioData));
+  const durationSamples = pieces.reduce((sum, piece) => sum + piece.durationSamples, 0);
+  const row = { id: 1, timestampMs: 0, isTimestampFromSource: true, durationSamples, crc32: 0, audioData };
+  assert.deepEqual(new PageChecker().check(row), []);
+  assert.equal((await decode("opus", pieces)).length, durationSamples);
+}
 
 /** The pieces of two sessions, the second of which begins some pieces before the sixth second; or of one. */
 function cutTwice(audioFormat: AudioFormat, heldPieces: number | undefined): CutPiece[][] {

@@ -105,9 +105,24 @@ test("a Date near this machine's time is only proof of it; one that differs wins
   assert.equal(toClockErrorMs(NOW.wallMs, undefined), 0);
   assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs - 1000), 0);
   assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs + 1900), 0);
-  const dayMs = 86_400_000;
-  assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs - dayMs), 500 - dayMs);
-  const air = new AirClock(NOW, NOW.wallMs - dayMs);
+  const air = new AirClock(NOW, NOW.wallMs - 86_400_000);
   observe(air, 0, 0);
-  assert.equal(air.toMs(0), NOW.wallMs - dayMs + 500);
+  assert.equal(air.toMs(0), NOW.wallMs - 86_400_000);
+});
+
+test("a Date that is a day or a time zone wrong is wrong by exactly that, wherever in its second it was written", () => {
+  for (const wrongMs of [86_400_000, -86_400_000, 3_600_000, -12_600_000, 60_000]) {
+    for (let fractionMs = 0; fractionMs < 1000; fractionMs += 50) {
+      for (const answerMs of [0, 20, 300]) {
+        const wallMs = NOW.wallMs + fractionMs;
+        const serverDateMs = Math.floor((wallMs - answerMs + wrongMs) / 1000) * 1000;
+        assert.equal(toClockErrorMs(wallMs, serverDateMs), wrongMs);
+      }
+    }
+  }
+});
+
+test("of any other Date the fraction of the second is not known, and the middle is taken", () => {
+  assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs - 10_000), 500 - 10_000);
+  assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs + 7000), 7500);
 });
