@@ -1,6 +1,6 @@
 import { parseAdtsHeader } from "../../src/audio/adts-header.ts";
 import type { Encode } from "../../src/audio/encoder.ts";
-import type { StreamFormat } from "../../src/audio/frame.ts";
+import type { FrameFormat } from "../../src/audio/frame.ts";
 import { parseMpegHeader } from "../../src/audio/mpeg-header.ts";
 import { toOggPage } from "../../src/audio/ogg-page.ts";
 import { toOpusHeaderPages } from "../../src/audio/opus.ts";
@@ -38,7 +38,10 @@ export class SimulatedEncoders {
     this.#process = process;
   }
 
-  readonly encode: Encode = (frames, { input }, signal) => this.#run(frames, input, signal);
+  readonly encode: Encode = (frames, { input }, signal) => {
+    if (input === "ogg") throw new Error("no simulated station sends Ogg");
+    return this.#run(frames, input, signal);
+  };
 
   /** All encoders that run end at once, as after a crash. Tells how many. */
   killAll(): number {
@@ -49,7 +52,7 @@ export class SimulatedEncoders {
 
   async *#run(
     frames: AsyncIterable<Uint8Array>,
-    input: StreamFormat,
+    input: FrameFormat,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
     const child = new SimulatedChild(this.#process, input);
@@ -75,7 +78,7 @@ export class SimulatedEncoders {
 /** One encoder: it reads as fast as it can, and what it has encoded waits for the reader. */
 class SimulatedChild {
   readonly #process: SimulatedProcess;
-  readonly #input: StreamFormat;
+  readonly #input: FrameFormat;
   readonly #over = new AbortController();
   #sounds: Sound[] = [];
   #end = 0;
@@ -84,7 +87,7 @@ class SimulatedChild {
   #result: Result | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(process: SimulatedProcess, input: StreamFormat) {
+  constructor(process: SimulatedProcess, input: FrameFormat) {
     this.#process = process;
     this.#input = input;
     this.#pages.push(toOpusHeaderPages({ channels: 1, preSkipSamples: PRE_SKIP_SAMPLES }, 1));
