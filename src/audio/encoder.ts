@@ -1,12 +1,12 @@
 import type { AudioFormat, ShowFormat } from "../core/show.ts";
 import { SAMPLE_RATE } from "../core/show.ts";
 import { runFfmpeg } from "./ffmpeg.ts";
-import type { FrameFormat } from "./frame.ts";
+import type { StreamFormat } from "./frame.ts";
 import { type Level, LevelMeter } from "./level-meter.ts";
 
 /** What is to be made of what. */
 export type EncodeSettings = {
-  input: FrameFormat;
+  input: StreamFormat;
   format: ShowFormat;
   /** Told of all sound that is encoded, in order from its first sample, some 0.2 s after it went in; not at all when absent. */
   onLevels?: ((levels: readonly Level[]) => void) | undefined;

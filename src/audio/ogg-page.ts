@@ -53,6 +53,11 @@ function toOggCrc(parts: readonly Uint8Array[]): number {
   return crc >>> 0;
 }
 
+/** Whether the bytes at `offset` are the beginning of "OggS", as far as they go. */
+export function isOggCapture(bytes: Uint8Array, offset: number): boolean {
+  return CAPTURE_PATTERN.every((value, index) => (bytes[offset + index] ?? value) === value);
+}
+
 /** Reads the page at `offset`; `undefined` when the bytes there do not begin a page, or do not hold all of it. */
 export function parseOggPage(bytes: Uint8Array, offset: number): OggPage | undefined {
   if (bytes.length - offset < HEADER_BYTES) return undefined;

@@ -67,7 +67,8 @@ const timeOfDay: z.ZodType<number, string> = z.string().transform((text, context
 const stationUrl = z.string().superRefine((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === "http:" || url?.protocol === "https:") return;
-  context.addIssue(`"${text}" is no address of a station: it has to begin with http:// or https://`);
+  const shown = text.replace(/\/\/.*@/, "//…@");
+  context.addIssue(`"${shown}" is no address of a station: it has to begin with http:// or https://`);
 });
 
 /** Temporal takes an offset or a whole moment for a zone too; neither has the rules for summer time, nor a name. */

@@ -72,6 +72,13 @@ export class AirClock {
     this.#wallMinusMonotonicMs = now.wallMs + toClockErrorMs(now.wallMs, serverDateMs) - now.monotonicMs;
   }
 
+  /** For another recording, which begins where this one is at `seconds`. */
+  startAt(seconds: number): AirClock {
+    const clock = new AirClock({ wallMs: this.#wallMinusMonotonicMs, monotonicMs: 0 }, undefined);
+    clock.anchor(0, this.toMs(seconds));
+    return clock;
+  }
+
   /** Goes on from a recording that is known: the sound at `seconds` left the server at `unixMs`. */
   anchor(seconds: number, unixMs: number): void {
     this.#isAnchored = true;

@@ -23,7 +23,13 @@ export type ComeBackParts = {
 };
 
 /** What was lost, and how far back a new connection may reach. */
-export type Search = { lost: Lost; burstMs: number; format: string };
+export type Search = {
+  lost: Lost;
+  burstMs: number;
+  format: string;
+  /** When the connection that was lost had been joined; −∞ when it was the first. */
+  joinedMs: number;
+};
 
 /** A connection that goes on exactly where the lost one broke off, or one that does not. */
 export type Back = Extract<Joined, { kind: "joined" | "apart" }> & { station: OpenStation };
@@ -37,7 +43,10 @@ export async function comeBack(
   const { clock } = parts;
   const reachMs = Math.min(BURST_MS_MAX, Math.max(BURST_MS_MIN, search.burstMs));
   const endMs = search.lost.lastArrivalMs + reachMs;
-  let nextAttemptMs = clock.monotonicMs() + parts.random() * FIRST_ATTEMPT_MS_MAX;
+  let nextAttemptMs = Math.max(
+    clock.monotonicMs() + parts.random() * FIRST_ATTEMPT_MS_MAX,
+    search.joinedMs + ATTEMPT_EVERY_MS,
+  );
   do {
     await clock.sleep(Math.max(0, nextAttemptMs - clock.monotonicMs()), signal);
     if (signal.aborted) return undefined;

@@ -1,5 +1,6 @@
+import type { SoundShape } from "../audio/frame.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
-import type { Heard, Stitch } from "./station-stream.ts";
+import type { FormatChange, Heard, Stitch } from "./station-stream.ts";
 
 /** More than this a minute of sound tells nothing any more: a station that changes its title all the time is broken. */
 const MARKS_PER_MINUTE_MAX = 30;
@@ -19,12 +20,13 @@ export class EventMarks {
   }
 
   /** Takes note of what was told together with sound that ends at `endSeconds`. */
-  add({ titles, stitch }: Heard, endSeconds: number): void {
+  add({ titles, stitch, formatChange }: Heard, endSeconds: number): void {
     for (const title of titles) {
       // A new connection tells the title that is still on.
       if (title !== this.#title) this.addMark("title", { title }, endSeconds);
       this.#title = title;
     }
+    if (formatChange !== undefined) this.addMark("format", toFormatData(formatChange), endSeconds);
     if (stitch !== undefined) this.addMark("stitch", toStitchData(stitch), endSeconds);
   }
 
@@ -49,4 +51,12 @@ function toStitchData(stitch: Stitch): Mark["data"] {
     overlap_frames: stitch.overlapFrames,
     is_certain: stitch.isCertain,
   };
+}
+
+function toFormatData({ from, to }: FormatChange): Mark["data"] {
+  return { from: toShapeData(from), to: toShapeData(to) };
+}
+
+function toShapeData({ codec, sampleRate, channels }: SoundShape): Mark["data"] {
+  return { codec, sample_rate: sampleRate, channels };
 }

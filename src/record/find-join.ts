@@ -4,6 +4,9 @@ const FALSE_FRAMES_MAX = 2;
 /** Fewer different frames than this may be the same by chance, as those of silence are. */
 const DIFFERENT_FRAMES_MIN = 4;
 
+/** Pages of Ogg are numbered, and so never the same by chance. */
+const DIFFERENT_PAGES_MIN = 1;
+
 export type JoinSearch = {
   /** Frames that were heard before, oldest first. */
   held: readonly Uint8Array[];
@@ -13,6 +16,8 @@ export type JoinSearch = {
   newFramesExpected: number;
   /** How far from that a match may be that the frames alone do not prove. */
   toleranceFrames: number;
+  /** Whether the frames are pages of Ogg. */
+  arePages: boolean;
 };
 
 /**
@@ -29,6 +34,7 @@ export type Join = { kind: "certain" | "likely"; skip: number } | { kind: "open"
 
 export function findJoin(search: JoinSearch): Join {
   const { held, fresh, newFramesExpected, toleranceFrames } = search;
+  const differentMin = search.arePages ? DIFFERENT_PAGES_MIN : DIFFERENT_FRAMES_MIN;
   const skips = new Set<number>();
   let isOpen = false;
   let differing = 0;
@@ -41,7 +47,7 @@ export function findJoin(search: JoinSearch): Join {
   }
   if (skips.size === 0) return { kind: isOpen || fresh.length === 0 ? "open" : "none" };
   const [only] = skips;
-  if (skips.size === 1 && only !== undefined && !isOpen && differing >= DIFFERENT_FRAMES_MIN) {
+  if (skips.size === 1 && only !== undefined && !isOpen && differing >= differentMin) {
     return { kind: "certain", skip: only };
   }
   const distance = (skip: number): number => Math.abs(fresh.length - skip - newFramesExpected);

@@ -1,7 +1,5 @@
 import { concatBytes } from "../core/concat-bytes.ts";
-
-/** Longer titles are cut: players show one line. */
-const TITLE_CHARS_MAX = 500;
+import { decodeText, toTitle } from "../core/title.ts";
 
 const BLOCK_BYTES = 16;
 
@@ -53,19 +51,8 @@ export class IcyDemuxer {
   }
 }
 
-/** The title in a block of metadata, as UTF-8 or else Latin-1, without control characters; `undefined` when it has none. */
+/** The title in a block of metadata; `undefined` when it has none. */
 export function parseIcyTitle(block: Uint8Array): string | undefined {
-  const match = /StreamTitle='(.*?)';(?:\s*Stream|\0|$)/s.exec(decode(block));
-  return match?.[1]
-    ?.replaceAll(/\p{Cc}/gu, " ")
-    .trim()
-    .slice(0, TITLE_CHARS_MAX);
-}
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return new TextDecoder("latin1").decode(bytes);
-  }
+  const match = /StreamTitle='(.*?)';(?:\s*Stream|\0|$)/s.exec(decodeText(block));
+  return match?.[1] === undefined ? undefined : toTitle(match[1]);
 }

@@ -1,3 +1,4 @@
+import type { Frame } from "../audio/frame.ts";
 import type { Clock } from "../core/clock.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { FrameHistory } from "./frame-history.ts";
@@ -6,6 +7,9 @@ import type { UnbrokenEnd } from "./unbroken-stream.ts";
 
 /** Each write wakes a child; collected for so long, they cost half of the processor time and no more than this in a kill. */
 const WRITE_EVERY_MS = 100;
+
+/** What is collected must still be in the history: so many of the longest pages of Ogg are half of it. */
+const WRITE_FRAMES_MAX = 8;
 
 export type PumpParts = {
   clock: Clock;
@@ -39,18 +43,21 @@ export class InputPump {
     const { history, clock } = this.#parts;
     const over = new AbortController();
     let writtenMs = -Infinity;
+    let headers: Uint8Array | undefined;
     try {
       for (let next = number; this.#end === undefined || next < history.endNumber;) {
         const dueInMs = writtenMs + WRITE_EVERY_MS - clock.monotonicMs();
         if (next === history.endNumber) {
           await this.#readOnce();
-        } else if (dueInMs > 0 && this.#end === undefined) {
+        } else if (dueInMs > 0 && this.#end === undefined && history.endNumber - next < WRITE_FRAMES_MAX) {
           await Promise.race([this.#readOnce(), clock.sleep(dueInMs, over.signal)]);
         } else {
           const frames = history.since(next);
           next = history.endNumber;
           writtenMs = clock.monotonicMs();
-          yield concatBytes(frames.map((frame) => frame.bytes));
+          const known = headers;
+          headers = frames.at(-1)?.headers ?? known;
+          yield concatBytes(withHeaders(frames, known));
         }
       }
     } finally {
@@ -81,4 +88,18 @@ export class InputPump {
     }
     this.#reading = undefined;
   }
+}
+
+/** What a decoder takes, whose last headers are given: new ones come before the first frame that needs them. */
+function withHeaders(frames: readonly Frame[], known: Uint8Array | undefined): Uint8Array[] {
+  let last = known;
+  return frames.flatMap(({ bytes, headers }) => {
+    // A new connection repeats the headers of a stream that goes on.
+    const isKnown =
+      headers === undefined ||
+      headers === last ||
+      (last !== undefined && Buffer.compare(headers, last) === 0);
+    last = headers ?? last;
+    return isKnown ? [bytes] : [headers, bytes];
+  });
 }

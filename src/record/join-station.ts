@@ -36,7 +36,7 @@ export async function joinStation(stream: StationStream, lost: Lost, clock: Cloc
     const next = await stream.next();
     if (next.kind !== "heard") return { kind: "ended", ending: next.ending };
     batches.push(next.heard);
-    const join = search(batches, lost, clock.monotonicMs());
+    const join = search(batches, { ...lost, arePages: stream.format === "ogg" }, clock.monotonicMs());
     const elapsedMs = clock.monotonicMs() - startMs;
     const isDecided = join.kind === "certain" || (join.kind === "likely" && elapsedMs >= LIKELY_AFTER_MS);
     if ("skip" in join && isDecided) {
@@ -50,20 +50,26 @@ export async function joinStation(stream: StationStream, lost: Lost, clock: Cloc
   }
 }
 
-function search(batches: readonly Heard[], lost: Lost, nowMs: number): Join {
+function search(batches: readonly Heard[], lost: Lost & { arePages: boolean }, nowMs: number): Join {
   return findJoin({
     held: lost.frames,
     fresh: batches.flatMap((batch) => batch.frames.map((frame) => frame.bytes)),
     newFramesExpected: (nowMs - lost.lastArrivalMs) / lost.frameMs,
+    arePages: lost.arePages,
     toleranceFrames: TOLERANCE_MS / lost.frameMs,
   });
 }
 
+/** Of the titles that were told with frames that are dropped, only the newest is news, if any. */
 function dropFrames(batches: readonly Heard[], count: number): Heard[] {
   let left = count;
+  let title: string | undefined;
   return batches.map((batch) => {
+    if (left === 0) return batch;
     const frames = batch.frames.slice(left);
     left = Math.max(0, left - batch.frames.length);
-    return { ...batch, frames };
+    title = batch.titles.at(-1) ?? title;
+    const titles = left > 0 || title === undefined ? [] : [title];
+    return { frames, titles, arrivalMs: batch.arrivalMs };
   });
 }

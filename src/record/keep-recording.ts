@@ -7,7 +7,10 @@ import { type Ending, toText } from "./station-stream.ts";
 /** Some stations block addresses that hammer them. */
 const RECONNECT: Backoff = { firstMs: 100, maxMs: 30_000 };
 
-/** A station that held for this long is well again: the next failure starts the back-off anew. */
+/**
+ * A station that held for this long is well again: the next failure starts the back-off anew. As much sound at once is no
+ * proof: a file that is served in place of a stream ends and would be fetched again and again.
+ */
 const WELL_AFTER_SECONDS = 10;
 
 /** After so many short recordings in a row, a connection that is open already is no reason to go on without a pause. */
@@ -39,9 +42,11 @@ export async function keepRecording(parts: KeepParts, signal: AbortSignal): Prom
       await parts.waitForRoom(signal);
       if (signal.aborted) break;
     }
+    const startMs = clock.monotonicMs();
     const setting = { ...parts, url: show.urls[urlIndex] ?? "" };
     const { result, first } = await recordFrom(setting, { urlIndex, opened: next }, signal);
-    const isWell = result.heardSeconds >= WELL_AFTER_SECONDS;
+    const heldSeconds = Math.min(result.heardSeconds, (clock.monotonicMs() - startMs) / 1000);
+    const isWell = heldSeconds >= WELL_AFTER_SECONDS;
     failures = isWell || first !== undefined ? 0 : failures + 1;
     parts.gaps.open({ startMs: result.endMs ?? clock.nowMs(), ...result.ending });
     next = first ?? result.next;

@@ -12,6 +12,8 @@ export type OpenStation = {
   air: AirClock;
   /** What a session that begins with this connection has to tell. */
   events: readonly NewShowEvent[];
+  /** Whether its first sound follows the last of the recording before. */
+  isFollowing: boolean;
 };
 
 export type StationSetting = {
@@ -21,6 +23,12 @@ export type StationSetting = {
   clock: Clock;
 };
 
+/** The same connection as the beginning of another recording, after its stream has `changed`. */
+export function toFollowing({ stream }: OpenStation, air: AirClock): OpenStation {
+  stream.goOn();
+  return { stream, air, events: [toStartEvent(stream)], isFollowing: true };
+}
+
 /** Connects, and reads as far as the format can be told. Throws `network` or `unsupported`. */
 export async function openStation(setting: StationSetting, signal: AbortSignal): Promise<OpenStation> {
   const { clock, show, url, source } = setting;
@@ -29,14 +37,19 @@ export async function openStation(setting: StationSetting, signal: AbortSignal):
     const wallMs = clock.nowMs();
     const air = new AirClock({ wallMs, monotonicMs: clock.monotonicMs() }, connection.serverDateMs);
     const stream = await openStationStream(connection, clock, signal);
-    const events: NewShowEvent[] = [{ timestampMs: wallMs, kind: "start", data: { input: stream.format } }];
+    const events = [toStartEvent(stream)];
     const errorMs = toClockErrorMs(wallMs, connection.serverDateMs);
     if (errorMs !== 0) {
-      events.push({ timestampMs: wallMs, kind: "clock-difference", data: { error_ms: errorMs } });
+      events.push({ timestampMs: 0, kind: "clock-difference", data: { error_ms: errorMs } });
     }
-    return { stream, air, events };
+    return { stream, air, events, isFollowing: false };
   } catch (error) {
     connection.close();
     throw error;
   }
+}
+
+/** A session stores it with the time of its first sound. */
+function toStartEvent(stream: StationStream): NewShowEvent {
+  return { timestampMs: 0, kind: "start", data: { input: stream.format } };
 }

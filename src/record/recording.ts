@@ -22,6 +22,9 @@ import type { Heard, Stitch } from "./station-stream.ts";
 /** MP3 needs five frames before the one that is wanted, because frames borrow bits of earlier ones; AAC needs three. */
 const PRE_ROLL_FRAMES = 8;
 
+/** A long page of Ogg is sent when its last packet is complete: only its end is as new as its arrival. */
+const NEWEST_SECONDS = 0.05;
+
 export type RecordingParts = {
   format: ShowFormat;
   writer: ShowWriter;
@@ -110,7 +113,7 @@ export class Recording {
     const wasUnsettled = air.unsettledSeconds;
     air.observe(heard.arrivalMs, {
       firstSeconds: endSeconds - durationSeconds,
-      lastSeconds: endSeconds - last.durationSeconds,
+      lastSeconds: endSeconds - Math.min(last.durationSeconds, NEWEST_SECONDS),
     });
     if (air.unsettledSeconds !== wasUnsettled) this.#splitAtUnsettled();
   }

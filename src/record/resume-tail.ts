@@ -65,6 +65,8 @@ export async function resumeRecording(
   const tail = last?.tail.flatMap((part) => unpackFrames(part.frames)) ?? [];
   const frameMs = (tail.at(-1)?.durationSeconds ?? 0) * 1000;
   if (last === undefined || last.point.input !== station.stream.format || frameMs === 0) return undefined;
+  // The headers that a new decoder would need for pages of the last recording are not kept.
+  if (last.point.input === "ogg") return undefined;
   const awayMs = clock.nowMs() - last.point.heardMs;
   if (awayMs < 0 || awayMs > AWAY_MS_MAX) return undefined;
   const lastArrivalMs = clock.monotonicMs() - awayMs;

@@ -1,5 +1,5 @@
 import type { Encode } from "../audio/encoder.ts";
-import type { FrameFormat } from "../audio/frame.ts";
+import type { StreamFormat } from "../audio/frame.ts";
 import type { Level } from "../audio/level-meter.ts";
 import type { ShowConfig } from "../config/record-config.ts";
 import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
@@ -41,7 +41,7 @@ const REASONS: Readonly<Partial<Record<ErrorCode, GapReason>>> = {
   "disk-full": "disk-full",
 };
 
-type Parts = { recording: Recording; pump: InputPump; input: FrameFormat };
+type Parts = { recording: Recording; pump: InputPump; input: StreamFormat };
 
 export type RecordingSetting = {
   show: ShowConfig;
@@ -91,7 +91,8 @@ export async function runRecording(
     if (opened === undefined) resumed = await resumeRecording(setting, station);
     if (resumed === undefined) {
       setting.writer.forgetResume();
-      await trimOverlap(station, setting.writer.history()?.soundEndMs, setting.clock);
+      const soundEndMs = station.isFollowing ? undefined : setting.writer.history()?.soundEndMs;
+      await trimOverlap(station, soundEndMs, setting.clock);
     }
   } catch (error) {
     station?.stream.close();

@@ -1,13 +1,36 @@
+import { isDeepStrictEqual } from "node:util";
+
 import { detectFormat, DETECT_BYTES } from "../audio/detect-format.ts";
-import { FrameParser } from "../audio/frame-parser.ts";
-import { type Frame, type FrameFormat, toSeconds } from "../audio/frame.ts";
+import { createStreamParser } from "../audio/create-stream-parser.ts";
+import {
+  type Frame,
+  type SoundShape,
+  type StreamFormat,
+  type StreamParser,
+  toSeconds,
+} from "../audio/frame.ts";
 import { AppError, toReason } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { GapReason } from "../core/show-event.ts";
+import { describeContent } from "./describe-content.ts";
 import { IcyDemuxer } from "./icy-demuxer.ts";
+import { InflowLimit } from "./inflow-limit.ts";
 import { StallWatch } from "./stall-watch.ts";
 import type { StreamConnection } from "./stream-source.ts";
+
+/** A stream that is no known format after this long is none, however slowly it comes. */
+const DETECT_MS_MAX = 10_000;
+
+/**
+ * So many bytes without a frame in them, or bytes for so long, are no damage any more: the station sends something else. The
+ * headers of Ogg are no frame yet, and its pages may hold 20 s of silence.
+ */
+const FRAMELESS_MAX: Readonly<Record<StreamFormat, { bytes: number; ms: number }>> = {
+  mp3: { bytes: 128 * 1024, ms: 5000 },
+  aac: { bytes: 128 * 1024, ms: 5000 },
+  ogg: { bytes: 1280 * 1024, ms: 30_000 },
+};
 
 /** Why a connection or a session is over. */
 export type Ending = { reason: GapReason; detail: string };
@@ -25,16 +48,22 @@ export type Heard = {
   arrivalMs: number;
   /** Set where these frames come from a new connection and go on exactly after the ones before. */
   stitch?: Stitch;
+  /** Set where the station begins to code its sound in another way. */
+  formatChange?: FormatChange;
 };
+
+export type FormatChange = { from: SoundShape; to: SoundShape };
 
 /** How a new connection was joined to a lost one. */
 export type Stitch = { reason: GapReason; awayMs: number; overlapFrames: number; isCertain: boolean };
 
-/** What a connection has to say; after `stalled` it may speak again, after `ended` it does not. */
-export type Next = { kind: "heard"; heard: Heard } | { kind: "stalled" | "ended"; ending: Ending };
-
-/** Bytes without a frame in them for so long are no damage any more: the station has changed its format. */
-const DEAF_MS = 5000;
+/**
+ * What a connection has to say; after `stalled` it may speak again, after `ended` it does not. After `changed` it goes on with
+ * what needs a new decoder.
+ */
+export type Next =
+  | { kind: "heard"; heard: Heard }
+  | { kind: "stalled" | "ended" | "changed"; ending: Ending };
 
 type Chunk = { audio: Uint8Array; titles: readonly string[]; arrivalMs: number };
 
@@ -48,7 +77,7 @@ export async function openStationStream(
   signal: AbortSignal,
 ): Promise<StationStream> {
   const chunks = readChunks(connection, clock, signal);
-  const stream = new StationStream({ connection, chunks, watch: new StallWatch(clock) });
+  const stream = new StationStream({ connection, chunks, clock, signal });
   try {
     await stream.detectFormat();
     return stream;
@@ -62,30 +91,39 @@ export async function openStationStream(
 export class StationStream {
   readonly #connection: StreamConnection;
   readonly #chunks: AsyncGenerator<Chunk, Ending>;
+  readonly #clock: Clock;
   readonly #watch: StallWatch;
+  readonly #limit = new InflowLimit();
+  readonly #over = new AbortController();
+  readonly #stop: AbortSignal;
   /** What was read to tell the format. */
   #held: Chunk[] = [];
-  #parser: FrameParser | undefined;
-  #format: FrameFormat = "mp3";
+  #format: StreamFormat = "mp3";
+  #parser: StreamParser = createStreamParser("mp3");
+  #shape: SoundShape | undefined;
   #unread: Heard[] = [];
   /** A read that goes on over a stall. */
   #pending: Promise<IteratorResult<Chunk, Ending>> | undefined;
   #ending: Ending | undefined;
-  #firstArrivalMs: number | undefined;
-  #heardMs = 0;
   #burstMs = 0;
+  #lastArrivalMs = 0;
+  #newest: Uint8Array = new Uint8Array(0);
+  #frameless = { bytes: 0, sinceMs: 0 };
 
   constructor(parts: {
     connection: StreamConnection;
     chunks: AsyncGenerator<Chunk, Ending>;
-    watch: StallWatch;
+    clock: Clock;
+    signal: AbortSignal;
   }) {
     this.#connection = parts.connection;
     this.#chunks = parts.chunks;
-    this.#watch = parts.watch;
+    this.#clock = parts.clock;
+    this.#watch = new StallWatch(parts.clock);
+    this.#stop = AbortSignal.any([parts.signal, this.#over.signal]);
   }
 
-  get format(): FrameFormat {
+  get format(): StreamFormat {
     return this.#format;
   }
 
@@ -96,19 +134,22 @@ export class StationStream {
 
   /** Has to be called first, and once. */
   async detectFormat(): Promise<void> {
-    for (let bytes = 0; bytes < DETECT_BYTES;) {
+    const giveUpMs = this.#clock.monotonicMs() + DETECT_MS_MAX;
+    let bytes = new Uint8Array(0);
+    while (bytes.length < DETECT_BYTES && this.#clock.monotonicMs() < giveUpMs) {
       const next = await this.#read();
       if (next === "stalled") throw new AppError("network", this.#toStall().detail);
-      if (next.done === true) throw new AppError("network", next.value.detail);
+      if (next.done === true) throw toUndetected(bytes, next.value);
       this.#held.push(next.value);
-      bytes += next.value.audio.length;
-      const format = detectFormat(concatBytes(this.#held.map((chunk) => chunk.audio)));
+      bytes = concatBytes([bytes, next.value.audio]);
+      const format = detectFormat(bytes);
       if (format === undefined) continue;
       this.#format = format;
-      this.#parser = new FrameParser(format);
+      this.#parser = createStreamParser(format);
+      this.#frameless.sinceMs = next.value.arrivalMs;
       return;
     }
-    throw new AppError("unsupported", "the station sends neither MP3 nor ADTS AAC");
+    throw toUnsupported(describeContent(bytes) ?? "bytes of no known kind");
   }
 
   /** The next frames that come, or that none come any more. */
@@ -117,17 +158,13 @@ export class StationStream {
     if (unread !== undefined) return { kind: "heard", heard: unread };
     const held = this.#held.shift();
     if (held !== undefined) return { kind: "heard", heard: this.#hear(held) };
+    if (this.#parser.rest !== undefined) return { kind: "changed", ending: this.#toChange() };
+    if (this.#ending !== undefined) return { kind: "ended", ending: this.#ending };
+    this.#ending = this.#toFrameless();
     if (this.#ending !== undefined) return { kind: "ended", ending: this.#ending };
     const next = await this.#read();
     if (next === "stalled") return { kind: "stalled", ending: this.#toStall() };
-    if (next.done !== true) {
-      const heard = this.#hear(next.value);
-      if (heard.arrivalMs - this.#lastFrameMs > DEAF_MS) {
-        this.#ending = { reason: "unsupported-format", detail: "what it sends has become something else" };
-        this.#connection.close();
-      }
-      return { kind: "heard", heard };
-    }
+    if (next.done !== true) return { kind: "heard", heard: this.#hear(next.value) };
     this.#ending = next.value;
     const frames = this.takeRest();
     return { kind: "heard", heard: { frames, titles: [], arrivalMs: this.#lastArrivalMs } };
@@ -135,7 +172,14 @@ export class StationStream {
 
   /** The last frame, if it is whole: as long as nothing follows it, it is held back. Nothing can be read any more. */
   takeRest(): readonly Frame[] {
-    return this.#parser?.end() ?? [];
+    return this.#parser.end();
+  }
+
+  /** Has `next` go on after `changed`. */
+  goOn(): void {
+    const rest = this.#parser.rest ?? new Uint8Array(0);
+    this.#parser = createStreamParser(this.#format);
+    this.#held.unshift({ audio: rest, titles: [], arrivalMs: this.#lastArrivalMs });
   }
 
   /** Has `next` answer with these first. */
@@ -145,41 +189,88 @@ export class StationStream {
 
   /** Ends the connection; may be called more than once. */
   close(): void {
+    this.#over.abort();
     this.#watch[Symbol.dispose]();
     this.#connection.close();
     void this.#chunks.return({ reason: "stopped", detail: "" });
   }
 
-  #lastArrivalMs = 0;
-  #lastFrameMs = Infinity;
-
   async #read(): Promise<IteratorResult<Chunk, Ending> | "stalled"> {
+    await this.#waitForMeasure();
     this.#pending ??= this.#chunks.next();
     const result = await this.#watch.wait(this.#pending);
     if (result !== "stalled") this.#pending = undefined;
     return result;
   }
 
-  #hear({ audio, titles, arrivalMs }: Chunk): Heard {
-    const frames = this.#parser?.push(audio) ?? [];
-    this.#lastArrivalMs = arrivalMs;
-    if (frames.length > 0 || this.#lastFrameMs === Infinity) this.#lastFrameMs = arrivalMs;
-    this.#measureBurst(toSeconds(frames) * 1000, arrivalMs);
-    return { frames, titles, arrivalMs };
+  /** Leaves bytes in the network while the station sends faster than anybody could listen. */
+  async #waitForMeasure(): Promise<void> {
+    for (;;) {
+      const waitMs = this.#limit.waitMs(this.#clock.monotonicMs());
+      if (waitMs === 0 || this.#stop.aborted) return;
+      await this.#clock.sleep(waitMs, this.#stop);
+    }
   }
 
-  #measureBurst(durationMs: number, arrivalMs: number): void {
-    this.#firstArrivalMs ??= arrivalMs;
-    this.#heardMs += durationMs;
-    const aheadMs = this.#heardMs - (arrivalMs - this.#firstArrivalMs);
+  #hear({ audio, titles, arrivalMs }: Chunk): Heard {
+    const frames = this.#parser.push(audio);
+    this.#lastArrivalMs = arrivalMs;
+    this.#newest = audio;
+    this.#limit.add({ bytes: audio.length, soundMs: toSeconds(frames) * 1000, arrivalMs });
+    const isFrameless = frames.length === 0;
+    this.#frameless = isFrameless
+      ? { ...this.#frameless, bytes: this.#frameless.bytes + audio.length }
+      : { bytes: 0, sinceMs: arrivalMs };
+    this.#measureBurst(arrivalMs);
+    const told = { titles: [...titles, ...this.#parser.takeTitles()], arrivalMs };
+    const formatChange = this.#takeFormatChange();
+    return formatChange === undefined ? { frames, ...told } : { frames, ...told, formatChange };
+  }
+
+  #takeFormatChange(): FormatChange | undefined {
+    const from = this.#shape ?? this.#parser.firstShape;
+    const to = this.#parser.shape;
+    this.#shape = to ?? from;
+    return from === undefined || to === undefined || isDeepStrictEqual(from, to) ? undefined : { from, to };
+  }
+
+  #measureBurst(arrivalMs: number): void {
+    const aheadMs = this.#limit.aheadMs(arrivalMs);
     if (aheadMs <= this.#burstMs) return;
     this.#burstMs = aheadMs;
     this.#watch.setBurst(aheadMs);
   }
 
+  /** What is wrong with a connection that brings no frames any more; `undefined` while it does. */
+  #toFrameless(): Ending | undefined {
+    const { bytes, sinceMs } = this.#frameless;
+    const max = FRAMELESS_MAX[this.#format];
+    const isTooLong = bytes > 0 && this.#lastArrivalMs - sinceMs > max.ms;
+    if (bytes <= max.bytes && !isTooLong) return undefined;
+    const detail = `no frame of ${this.#format} in the last ${Math.round(bytes / 1024)} KiB; it sends ${describeContent(this.#newest) ?? "bytes of no known kind"}`;
+    return { reason: "unsupported-format", detail };
+  }
+
+  #toChange(): Ending {
+    return {
+      reason: "disconnected",
+      detail: `the station goes over from ${this.#shape?.codec ?? ""} to another codec`,
+    };
+  }
+
   #toStall(): Ending {
     return { reason: "stalled", detail: `no byte for ${(this.#watch.stallMs / 1000).toFixed(1)} s` };
   }
+}
+
+/** A connection that was lost before it said enough, or a page that is over so soon. */
+function toUndetected(bytes: Uint8Array, ending: Ending): AppError {
+  const what = describeContent(bytes);
+  return what === undefined ? new AppError("network", ending.detail) : toUnsupported(what);
+}
+
+function toUnsupported(what: string): AppError {
+  return new AppError("unsupported", `the station sends neither MP3, ADTS AAC nor Ogg but ${what}`);
 }
 
 /** The bytes of a connection, until it is over for whatever reason: that is told, never thrown. */
@@ -195,12 +286,11 @@ async function* readChunks(
       const arrivalMs = clock.monotonicMs();
       yield { ...(icy?.push(bytes) ?? { audio: bytes, titles: [] }), arrivalMs };
     }
-    if (signal.aborted) return { reason: "stopped", detail: "" };
-    return { reason: "disconnected", detail: "the station closed the connection" };
+    if (!signal.aborted) return { reason: "disconnected", detail: "the station closed the connection" };
   } catch (error) {
-    if (signal.aborted) return { reason: "stopped", detail: "" };
-    return { reason: "disconnected", detail: toReason(error) };
+    if (!signal.aborted) return { reason: "disconnected", detail: toReason(error) };
   } finally {
     connection.close();
   }
+  return { reason: "stopped", detail: "" };
 }

@@ -1,6 +1,6 @@
 import { type Back, comeBack, type ComeBackParts, type Search } from "./come-back.ts";
 import type { FrameHistory } from "./frame-history.ts";
-import type { OpenStation } from "./open-station.ts";
+import { type OpenStation, toFollowing } from "./open-station.ts";
 import type { Ending, Heard, Next, StationStream, Stitch } from "./station-stream.ts";
 
 /** A server that was paused as a whole goes on with the old connection, and has kept what was not sent. */
@@ -30,8 +30,10 @@ export async function* toUnbrokenStream(
 ): AsyncGenerator<Heard, UnbrokenEnd> {
   const { clock, history } = parts;
   let station = first;
+  let isHandedOn = false;
   let burstMs = 0;
   let frameMs = 0;
+  let joinedMs = -Infinity;
   let lastArrivalMs = clock.monotonicMs();
   try {
     for (;;) {
@@ -40,16 +42,27 @@ export async function* toUnbrokenStream(
         const { frames, arrivalMs } = next.heard;
         history.add(frames);
         frameMs = (frames.at(-1)?.durationSeconds ?? 0) * 1000 || frameMs;
-        lastArrivalMs = arrivalMs;
+        // A connection that only repeats what is held does not keep the search for a better one going.
+        if (frames.length > 0) lastArrivalMs = arrivalMs;
         yield next.heard;
         continue;
       }
       const { ending } = next;
-      if (signal.aborted || frameMs === 0) return { ending, next: undefined };
+      if (next.kind === "changed") {
+        isHandedOn = true;
+        return { ending, next: toFollowing(station, first.air.startAt(history.endSeconds)) };
+      }
+      const isHopeless = frameMs === 0 || ending.reason === "unsupported-format";
+      if (signal.aborted || isHopeless) return { ending, next: undefined };
       parts.onLost(ending);
       burstMs = Math.max(burstMs, station.stream.burstMs);
       const frames = history.frames.map((frame) => frame.bytes);
-      const search = { lost: { frames, frameMs, lastArrivalMs }, burstMs, format: station.stream.format };
+      const search: Search = {
+        lost: { frames, frameMs, lastArrivalMs },
+        burstMs,
+        format: station.stream.format,
+        joinedMs,
+      };
       const back =
         next.kind === "stalled"
           ? await replaceSilent(station.stream, { parts, search }, signal)
@@ -63,10 +76,11 @@ export async function* toUnbrokenStream(
       }
       station.stream.close();
       ({ station } = back);
+      joinedMs = clock.monotonicMs();
       yield toStitchMark(ending, back, { nowMs: clock.monotonicMs(), lastArrivalMs });
     }
   } finally {
-    station.stream.close();
+    if (!isHandedOn) station.stream.close();
   }
 }
 

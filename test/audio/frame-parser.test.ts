@@ -55,7 +55,7 @@ for (const format of FORMATS) {
     const parser = new FrameParser(format);
     const seconds = toSeconds([...parser.push(streams[format]), ...parser.end()]);
     assert.ok(Math.abs(seconds - 3) < 0.1, `${seconds} s`);
-    assert.equal(parser.lastHeader?.sampleRate, 48_000);
+    assert.equal(parser.shape?.sampleRate, 48_000);
   });
 
   test(`${format}: the format is told from any place of the stream`, () => {

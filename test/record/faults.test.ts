@@ -140,6 +140,12 @@ test("changed: a new sample rate and channel count in the middle cost next to no
   const report = await measure(sessions[0]);
   assert.equal(report.samples, sessions[0]?.durationSamples);
   assert.ok(heldSeconds(sessions[0]) > 13, "sound goes on behind the change");
+  assert.deepEqual(eventsOf("changed", "format"), [
+    {
+      from: { codec: "aac", sample_rate: 48_000, channels: 2 },
+      to: { codec: "aac", sample_rate: 44_100, channels: 1 },
+    },
+  ]);
 });
 
 test("titles are stored as they were sent, when they were sent", () => {

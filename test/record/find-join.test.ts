@@ -19,7 +19,7 @@ before(async () => {
 });
 
 function find(held: readonly Uint8Array[], fresh: readonly Uint8Array[], newFramesExpected = 0): Join {
-  return findJoin({ held, fresh, newFramesExpected, toleranceFrames: 20 });
+  return findJoin({ held, fresh, newFramesExpected, toleranceFrames: 20, arePages: false });
 }
 
 test("a burst that contains the last frames held goes on exactly behind them", () => {

@@ -38,7 +38,10 @@ export class SimulatedEncoders {
     this.#process = process;
   }
 
-  readonly encode: Encode = (frames, { input }, signal) => this.#run(frames, input, signal);
+  readonly encode: Encode = (frames, { input }, signal) => {
+    if (input === "ogg") throw new Error("no simulated station sends Ogg");
+    return this.#run(frames, input, signal);
+  };
 
   /** All encoders that run end at once, as after a crash. Tells how many. */
   killAll(): number {

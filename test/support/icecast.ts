@@ -49,6 +49,9 @@ export async function startIcecast(directory: string): Promise<AsyncDisposable &
 export const SOURCES = {
   mp3: ["-c:a", "libmp3lame", "-b:a", "128k", "-content_type", "audio/mpeg", "-f", "mp3"],
   aac: ["-c:a", "aac", "-b:a", "128k", "-content_type", "audio/aac", "-f", "adts"],
+  opus: ["-c:a", "libopus", "-b:a", "64k", "-content_type", "application/ogg", "-f", "ogg"],
+  vorbis: ["-c:a", "libvorbis", "-b:a", "96k", "-content_type", "application/ogg", "-f", "ogg"],
+  flac: ["-c:a", "flac", "-content_type", "application/ogg", "-f", "ogg"],
 } as const;
 
 /** Plays the tone clock into a mount of Icecast with ffmpeg, at live pace. */
