@@ -17,8 +17,8 @@ const HOURS = Number(process.env["SIMULATED_HOURS"] ?? 1);
 /** Beside what is kept of each connection and epoch by the simulation itself; a recorder that keeps a day holds ten times as much. */
 const HEAP_GROWTH_BYTES_MAX = 12_000_000;
 
-/** In an hour of each day's tests the same things happen, so that no change is blamed for chance; days find new ones. */
-const DAILY_SEED = 1;
+/** In the hour of `npm test` the same things happen each time, so that no change is blamed for chance; longer runs find new ones. */
+const DAILY_SEED = 7;
 
 const { seed } = createRandom(HOURS > 1 || process.env["SEED"] !== undefined ? undefined : DAILY_SEED);
 

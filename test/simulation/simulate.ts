@@ -148,6 +148,7 @@ class Simulation {
   /** Everything is well from now on, and the recorder has to record. */
   async #recover(): Promise<void> {
     this.#server.refusal = undefined;
+    this.#machine.wallErrorMs = 0;
     this.#healing++;
     await this.#time.pass(RECOVERY_MS);
     const isDue = toNextWindow(this.#scenario.show, this.#machine.wallMs).startMs <= this.#machine.wallMs;
