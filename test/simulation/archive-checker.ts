@@ -64,6 +64,8 @@ export type CheckerParts = {
   trace: Trace;
   /** When a sample of an epoch left the server. */
   toTrueMs: (epoch: number, sample: number) => number;
+  /** How far the clock by which the archive counts is ahead of the machine's, where a server's `Date` wins from start to end. */
+  archiveAheadMs: number;
   onFault: (text: string) => void;
 };
 
@@ -152,7 +154,8 @@ export class ArchiveChecker {
     for (const stretch of atRisk) this.#reportLost(stretch);
     const wanted = new IntervalSet();
     for (const { startMs, endMs } of toNextWindows(this.#parts.show, this.#fromMs, 1000)) {
-      wanted.add(Math.max(this.#fromMs, startMs), Math.min(stoppedMs, endMs));
+      const aheadMs = this.#parts.archiveAheadMs;
+      wanted.add(Math.max(this.#fromMs, startMs) + aheadMs, Math.min(stoppedMs, endMs) + aheadMs);
     }
     for (const hole of wanted.without(this.#explained)) this.#reportHole(hole);
   }

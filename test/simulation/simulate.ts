@@ -11,6 +11,7 @@ import { type FormatName, SIMULATED_FORMATS } from "./simulated-frame.ts";
 import { SimulatedMachine } from "./simulated-machine.ts";
 import { SimulatedRecorder } from "./simulated-recorder.ts";
 import { type ServerSetting, SimulatedServer } from "./simulated-server.ts";
+import { toArchiveAheadMs } from "./time-reference.ts";
 import { createSimulationDirectory } from "./simulation-directory.ts";
 import { Trace } from "./trace.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -109,6 +110,7 @@ class Simulation {
       ...world,
       show,
       deliveries,
+      archiveAheadMs: toArchiveAheadMs(scenario.server.dateErrorMs),
       toTrueMs: (epoch, sample) => programme.toTrueMs(epoch, sample),
     });
   }

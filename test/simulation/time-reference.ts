@@ -29,3 +29,8 @@ export function toReferences({ wallErrorMs, dateErrorMs }: ConnectionRecord): Ti
   if (Math.abs(differenceMs) > AGREE_MS + UNDECIDED_MS) return [server];
   return [machine, server];
 }
+
+/** How far an archive is ahead of a machine whose clock is right, when a server's clock is off by `dateErrorMs`. */
+export function toArchiveAheadMs(dateErrorMs: number | undefined): number {
+  return dateErrorMs !== undefined && Math.abs(dateErrorMs) > AGREE_MS + UNDECIDED_MS ? dateErrorMs : 0;
+}
