@@ -34,7 +34,8 @@ test("a burst that contains the last frames held goes on exactly behind them", (
         const join = find(frames.slice(0, heldEnd), fresh, away);
         if (freshStart + 4 <= heldEnd)
           assert.deepEqual(join, { kind: "certain", skip: heldEnd - freshStart });
-        else if (freshStart >= heldEnd && fresh.length > 0) assert.equal(join.kind, "none");
+        // A single frame may be the same by chance; that never counts as certain.
+        else if (freshStart >= heldEnd) assert.notEqual(join.kind, "certain");
       },
     ),
     { numRuns: 300 },

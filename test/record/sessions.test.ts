@@ -99,7 +99,7 @@ function killEncoders(): void {
     try {
       const isOurs =
         readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(process.pid);
-      return isOurs && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("mp3\0-i\0pipe:0\0-map");
+      return isOurs && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("-f\0mp3\0-i\0pipe:0");
     } catch {
       return false;
     }
