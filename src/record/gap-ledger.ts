@@ -21,6 +21,11 @@ export class GapLedger {
     return [toGapEvent({ ...gap, endMs })];
   }
 
+  /** Sound was found that had been heard before the open gap: it begins behind it. */
+  startAfter(endMs: number): void {
+    if (this.#open !== undefined && this.#open.startMs < endMs) this.#open.startMs = endMs;
+  }
+
   /** Where sound ended because this program was told to; the next start books what is missed from there. */
   get stoppedMs(): number | undefined {
     return this.#open?.reason === "stopped" ? this.#open.startMs : undefined;

@@ -7,13 +7,14 @@ import { SAMPLE_RATE, type ShowFormat } from "../core/show.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
+import type { ResumeUpdate } from "../store/recording-state.ts";
 import type { Extras, ShowWriter } from "../store/sqlite-show-writer.ts";
 import type { AirClock } from "./air-clock.ts";
 import { EventMarks } from "./event-marks.ts";
 import type { FrameHistory } from "./frame-history.ts";
 import type { GapLedger } from "./gap-ledger.ts";
 import { LoudnessTrack } from "./loudness-track.ts";
-import { ResumeTail } from "./resume-tail.ts";
+import type { ResumeTail } from "./resume-tail.ts";
 import type { SavePace } from "./save-pace.ts";
 import { SegmentKeeper } from "./segment-keeper.ts";
 import { type Silence, SilenceWatch } from "./silence-watch.ts";
@@ -21,6 +22,9 @@ import type { Heard, Stitch } from "./station-stream.ts";
 
 /** MP3 needs five frames before the one that is wanted, because frames borrow bits of earlier ones; AAC needs three. */
 const PRE_ROLL_FRAMES = 8;
+
+/** Input is saved by itself when it is late by half a turn: at live pace it is saved with the pieces, and never is. */
+const INPUT_PACE = 1.5;
 
 /** A long page of Ogg is sent when its last packet is complete: only its end is as new as its arrival. */
 const NEWEST_SECONDS = 0.05;
@@ -116,6 +120,7 @@ export class Recording {
       lastSeconds: endSeconds - Math.min(last.durationSeconds, NEWEST_SECONDS),
     });
     if (air.unsettledSeconds !== wasUnsettled) this.#splitAtUnsettled();
+    this.#saveInput();
   }
 
   /**
@@ -184,6 +189,14 @@ export class Recording {
     }
   }
 
+  /** What the encoder is late by becomes durable as it came: above all a burst, which is seconds at once. */
+  #saveInput(): void {
+    const { tail, pace, writer } = this.#parts;
+    if (tail.unsavedSeconds * 1000 < pace.everyMs * INPUT_PACE) return;
+    writer.savePieces([], { events: [], resume: this.#toResume(this.#keeper.storedSample) });
+    tail.onStored();
+  }
+
   /** Sound that jumped in time begins a session of its own; tells whether there was such a jump. */
   #placeJump(): boolean {
     const { air, gaps } = this.#parts;
@@ -232,15 +245,19 @@ export class Recording {
   }
 
   #toExtras(endSample: number): Extras {
-    const { gaps, tail, history } = this.#parts;
+    const { gaps } = this.#parts;
     const soundMs = this.#toMs(this.#soundSample);
     const first = this.#firstEvents.map((event) => ({ ...event, timestampMs: soundMs }));
     const events = [...gaps.toEvents(soundMs), ...first, ...this.#marks.toEvents()];
+    return { events, resume: this.#toResume(endSample) };
+  }
+
+  #toResume(endSample: number): ResumeUpdate {
+    const { tail, history } = this.#parts;
     // An encoder that is told to end fills its last packet up: that is no sound of the station.
     const heardSample = Math.min(endSample, this.#toSample(history.endSeconds));
     const endSeconds = this.#toSeconds(heardSample);
-    const end = { endSample: heardSample, endSeconds, endMs: this.#toMs(heardSample) };
-    return { events, resume: tail.toUpdate(end) };
+    return tail.toUpdate({ endSample: heardSample, endSeconds, endMs: this.#toMs(heardSample) });
   }
 
   #onStored(): void {

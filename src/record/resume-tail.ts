@@ -1,12 +1,8 @@
-import { type Frame, toSeconds } from "../audio/frame.ts";
+import type { StreamFormat } from "../audio/frame.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ResumePoint, ResumeUpdate } from "../store/recording-state.ts";
-import type { ShowWriter } from "../store/sqlite-show-writer.ts";
-import { FrameHistory } from "./frame-history.ts";
-import { joinStation } from "./join-station.ts";
-import type { OpenStation } from "./open-station.ts";
-import { packFrames, unpackFrames } from "./pack-frames.ts";
-import type { Stitch } from "./station-stream.ts";
+import type { FrameHistory } from "./frame-history.ts";
+import { packFrames } from "./pack-frames.ts";
 
 /** Beyond the burst: what the encoder may be late by, and the time to start again. */
 const TAIL_SECONDS_MIN = 5;
@@ -14,76 +10,48 @@ const TAIL_SECONDS_MIN = 5;
 /** No server's burst is longer; frames from before would only make the search slow. */
 const TAIL_SECONDS_MAX = 30;
 
-/** After a longer absence no burst reaches back. */
-const AWAY_MS_MAX = 60_000;
+/** Where the frames come from. */
+export type TailSource = { format: StreamFormat; readonly burstMs: number };
 
 /** Tells the store what a new recorder would need to go on where this one is killed. */
 export class ResumeTail {
   readonly #history: FrameHistory;
   readonly #clock: Clock;
-  readonly #input: string;
-  readonly #burstMs: () => number;
+  readonly #source: TailSource;
   #savedNumber: number;
+  #savedSeconds: number;
 
-  constructor(history: FrameHistory, clock: Clock, station: OpenStation) {
+  constructor(history: FrameHistory, clock: Clock, source: TailSource) {
     this.#history = history;
     this.#clock = clock;
-    this.#input = station.stream.format;
-    this.#burstMs = () => station.stream.burstMs;
+    this.#source = source;
     this.#savedNumber = history.endNumber;
+    this.#savedSeconds = history.endSeconds;
+  }
+
+  /** How much has been heard that would be lost with this program; what is of no use to another recorder is not counted. */
+  get unsavedSeconds(): number {
+    return this.#isUseful ? this.#history.endSeconds - this.#savedSeconds : 0;
   }
 
   toUpdate(end: Omit<ResumePoint, "input" | "heardMs">): ResumeUpdate {
     const { endSeconds } = this.#history;
-    const frames = this.#history.since(this.#savedNumber);
-    const tailSeconds = Math.min(TAIL_SECONDS_MAX, this.#burstMs() / 1000 + TAIL_SECONDS_MIN);
+    const frames = this.#isUseful ? this.#history.since(this.#savedNumber) : [];
+    const tailSeconds = Math.min(TAIL_SECONDS_MAX, this.#source.burstMs / 1000 + TAIL_SECONDS_MIN);
     return {
-      point: { ...end, input: this.#input, heardMs: this.#clock.nowMs() },
+      point: { ...end, input: this.#source.format, heardMs: this.#clock.nowMs() },
       part: frames.length === 0 ? undefined : { endSeconds, frames: packFrames(frames) },
-      keepFromSeconds: endSeconds - tailSeconds,
+      keepFromSeconds: Math.min(endSeconds - tailSeconds, end.endSeconds - TAIL_SECONDS_MIN),
     };
   }
 
   onStored(): void {
     this.#savedNumber = this.#history.endNumber;
+    this.#savedSeconds = this.#history.endSeconds;
   }
-}
 
-/** Where a recording goes on that another recorder began. */
-export type Resumed = { history: FrameHistory; startSample: number; stitch: Stitch };
-
-/**
- * Joins a new connection to the last recording of the database, if its burst reaches back to it. The connection's clock then
- * goes on from where the last recording ended. `undefined` when a recording of its own has to begin.
- */
-export async function resumeRecording(
-  parts: { writer: ShowWriter; clock: Clock },
-  station: OpenStation,
-): Promise<Resumed | undefined> {
-  const { writer, clock } = parts;
-  const last = writer.resume();
-  const tail = last?.tail.flatMap((part) => unpackFrames(part.frames)) ?? [];
-  const frameMs = (tail.at(-1)?.durationSeconds ?? 0) * 1000;
-  if (last === undefined || last.point.input !== station.stream.format || frameMs === 0) return undefined;
-  // The headers that a new decoder would need for pages of the last recording are not kept.
-  if (last.point.input === "ogg") return undefined;
-  const awayMs = clock.nowMs() - last.point.heardMs;
-  if (awayMs < 0 || awayMs > AWAY_MS_MAX) return undefined;
-  const lastArrivalMs = clock.monotonicMs() - awayMs;
-  const lost = { frames: tail.map((frame) => frame.bytes), frameMs, lastArrivalMs };
-  const joined = await joinStation(station.stream, lost, clock);
-  if (joined.kind !== "joined") return undefined;
-  station.air.anchor(last.point.endSeconds, last.point.endMs);
-  const reason = writer.history()?.wasStopped === true ? "stopped" : "crashed";
-  return {
-    history: toHistory(tail, last.tail.at(-1)?.endSeconds ?? 0),
-    startSample: last.point.endSample,
-    stitch: { reason, awayMs, overlapFrames: joined.skip, isCertain: joined.isCertain },
-  };
-}
-
-function toHistory(tail: readonly Frame[], endSeconds: number): FrameHistory {
-  const history = new FrameHistory(endSeconds - toSeconds(tail));
-  history.add(tail);
-  return history;
+  /** A new decoder needs headers for pages of Ogg, which are not kept. */
+  get #isUseful(): boolean {
+    return this.#source.format !== "ogg";
+  }
 }

@@ -8,19 +8,21 @@ import type { Log } from "../core/log.ts";
 import { SAMPLE_RATE } from "../core/show.ts";
 import type { GapReason } from "../core/show-event.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
+import { AirClock } from "./air-clock.ts";
 import type { DiskRoom } from "./disk-room.ts";
 import { FrameHistory } from "./frame-history.ts";
-import type { GapLedger } from "./gap-ledger.ts";
+import { GapLedger } from "./gap-ledger.ts";
 import { InputPump } from "./input-pump.ts";
 import { type OpenStation, openStation } from "./open-station.ts";
 import { Patience } from "./patience.ts";
 import { Recording } from "./recording.ts";
-import { type Resumed, resumeRecording, ResumeTail } from "./resume-tail.ts";
+import { type LastRecording, readLastRecording, type Resumed, resumeRecording } from "./resume-recording.ts";
+import { ResumeTail } from "./resume-tail.ts";
 import type { SavePace } from "./save-pace.ts";
-import type { Ending } from "./station-stream.ts";
+import type { Ending, Heard } from "./station-stream.ts";
 import type { StreamSource } from "./stream-source.ts";
 import { trimOverlap } from "./trim-overlap.ts";
-import { toUnbrokenStream } from "./unbroken-stream.ts";
+import { toUnbrokenStream, type UnbrokenEnd } from "./unbroken-stream.ts";
 
 /** A decoder that ends again so soon is taken to choke on the same frames. */
 const DECODER_WELL_SECONDS = 10;
@@ -30,6 +32,9 @@ const DECODER_RETRIES = 1;
 
 /** A decoder that ends after so many beginnings in a row ends the recording: a pause may help. */
 const DECODER_FAILURES_MAX = 5;
+
+/** Less than this is not worth a session of its own. */
+const REST_SECONDS_MIN = 0.1;
 
 const DECODER_FAILED: Ending = { reason: "decoder-failed", detail: "it ended before the station did" };
 
@@ -88,8 +93,10 @@ export async function runRecording(
   try {
     setting.writer.finishUnfinished();
     station ??= await openStation(setting, signal);
-    if (opened === undefined) resumed = await resumeRecording(setting, station);
+    const last = readLastRecording(setting.writer);
+    if (opened === undefined && last !== undefined) resumed = await resumeRecording(setting, last, station);
     if (resumed === undefined) {
+      if (last !== undefined) await encodeRest(setting, last, signal);
       setting.writer.forgetResume();
       const soundEndMs = station.isFollowing ? undefined : setting.writer.history()?.soundEndMs;
       await trimOverlap(station, soundEndMs, setting.clock);
@@ -122,7 +129,7 @@ function createRecording(
   signal: AbortSignal,
 ): Parts {
   const history = resumed?.history ?? new FrameHistory();
-  const tail = new ResumeTail(history, setting.clock, station);
+  const tail = new ResumeTail(history, setting.clock, station.stream);
   const { format, silenceAfterMs } = setting.show;
   const startSample = resumed?.startSample ?? 0;
   const recording = new Recording(
@@ -134,6 +141,47 @@ function createRecording(
   const stream = toUnbrokenStream(station, { ...setting, history, reopen }, signal);
   const pump = new InputPump({ ...setting, stream, history, note: (heard) => recording.note(heard) });
   return { recording, pump, input: station.stream.format };
+}
+
+/** Encodes what the last recorder had heard and not encoded; a connection that cannot be joined to it does not bring it again. */
+async function encodeRest(
+  setting: RecordingSetting,
+  { point, input, history }: LastRecording,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, gaps, log } = setting;
+  if (history.endSeconds - point.endSeconds < REST_SECONDS_MIN) return;
+  const air = new AirClock({ wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() }, undefined);
+  air.anchor(point.endSeconds, point.endMs);
+  const { format, silenceAfterMs } = setting.show;
+  const tail = new ResumeTail(history, clock, { format: input, burstMs: 0 });
+  const startSample = point.endSample;
+  const parts = {
+    ...setting,
+    gaps: new GapLedger(),
+    format,
+    silenceAfterMs,
+    air,
+    history,
+    tail,
+    startSample,
+  };
+  const recording = new Recording(parts, []);
+  const pump = new InputPump({ clock, history, stream: toEndedStream(), note: () => undefined });
+  try {
+    await encodeAll(setting, { recording, pump, input }, signal);
+    recording.finish();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "decoder") throw error;
+    log.warn("what was heard last before the end could not be decoded", error);
+  }
+  if (recording.endMs !== undefined) gaps.startAfter(recording.endMs);
+}
+
+/** A stream that is over: there is only the history. */
+// oxlint-disable-next-line require-yield -- its type is that of a stream which speaks
+async function* toEndedStream(): AsyncGenerator<Heard, UnbrokenEnd> {
+  return { ending: { reason: "crashed", detail: "" }, next: undefined };
 }
 
 /** Runs one encoder after the other, until the stream is over or they fail too often. */

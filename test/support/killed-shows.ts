@@ -43,12 +43,6 @@ const TOLERANCE_MS: Readonly<Record<AudioFormat, number>> = { opus: 2, wav: 2, a
 /** A decoder needs some sound from before the place where it is to go on; and it tells the end to some samples. */
 const REACH_MS_MIN = 500;
 
-/**
- * A burst is many seconds at once, and takes a moment to be stored; and on a busy machine an encoder takes a moment to
- * start. What a connection younger than this had brought is not held against the recorder.
- */
-const YOUNG_MS = 2000;
-
 /** What came in a burst before the last kill comes once more, and has to be stored. */
 const RECOVER_MS = 3000;
 
@@ -131,7 +125,7 @@ export class KilledShows implements AsyncDisposable {
         const span = await toReceivedSpan(received);
         const lostMs = Math.round(toLostMs(span, sessions));
         const ageMs = Math.round(received.ageMs);
-        if (ageMs >= YOUNG_MS) losses.push({ name: show.name, ageMs, lostMs });
+        losses.push({ name: show.name, ageMs, lostMs });
         joins += checkJoin(span, sessions, show);
       }
     }
