@@ -55,14 +55,14 @@ export type AirJump = { seconds: number; byMs: number };
  * Arrivals are counted on the monotonic clock, so that a step of the wall clock does not move them.
  */
 export class AirClock {
-  readonly #wallMinusMonotonicMs: number;
+  #wallMinusMonotonicMs: number;
   readonly #earliest = new EarliestArrivals();
   #firstArrivalMs: number | undefined;
   #lastArrivalMs = 0;
   #lastSeconds = 0;
   /** On the monotonic clock, when the first sound of the recording left the server. */
   #lineMs = Infinity;
-  #isAnchored = false;
+  #anchor: { seconds: number; unixMs: number } | undefined;
   /** Sound that came late, and all that came since. */
   #late: Arrival[] = [];
   #isJump = false;
@@ -81,9 +81,8 @@ export class AirClock {
 
   /** Goes on from a recording that is known: the sound at `seconds` left the server at `unixMs`. */
   anchor(seconds: number, unixMs: number): void {
-    this.#isAnchored = true;
+    this.#anchor = { seconds, unixMs };
     this.#lastSeconds = seconds;
-    this.#lineMs = unixMs - this.#wallMinusMonotonicMs - seconds * 1000;
   }
 
   /** Takes note of what came at `arrivalMs` of the monotonic clock. */
@@ -93,7 +92,7 @@ export class AirClock {
     const boundMs = arrivalMs - sound.lastSeconds * 1000;
     if (boundMs < this.#lineMs && this.#heardMs <= SETTLE_MS) {
       this.#earliest.add(arrivalMs, boundMs);
-      this.#lineMs = boundMs;
+      this.#setLine(boundMs);
       this.#late = [];
       this.#lastSeconds = sound.lastSeconds;
     } else if (this.#heardMs >= PROVISIONAL_MS) {
@@ -103,7 +102,10 @@ export class AirClock {
 
   /** Unix time at which a sound left the server, as far as it is known by now; infinite before the first arrival. */
   toMs(seconds: number): number {
-    return this.toUnixMs(this.#lineMs) + seconds * 1000;
+    if (this.#anchor === undefined || this.#lineMs < Infinity) {
+      return this.toUnixMs(this.#lineMs) + seconds * 1000;
+    }
+    return this.#anchor.unixMs + (seconds - this.#anchor.seconds) * 1000;
   }
 
   /** Unix time, by the clock that places the sound, of an instant of the monotonic clock. */
@@ -113,7 +115,7 @@ export class AirClock {
 
   /** Whether the time of all sound before `seconds` is known. */
   isSettled(seconds: number): boolean {
-    if (this.#heardMs < PROVISIONAL_MS) return false;
+    if (this.#anchor === undefined && this.#heardMs < PROVISIONAL_MS) return false;
     return seconds <= (this.unsettledSeconds ?? Infinity);
   }
 
@@ -150,10 +152,16 @@ export class AirClock {
     return { seconds: jumpSeconds, byMs };
   }
 
-  /** How long arrivals have been looked at; a line that is anchored has been known for long. */
+  /** How long arrivals have been looked at. */
   get #heardMs(): number {
-    if (this.#firstArrivalMs === undefined) return -Infinity;
-    return this.#isAnchored ? Infinity : this.#lastArrivalMs - this.#firstArrivalMs;
+    return this.#firstArrivalMs === undefined ? -Infinity : this.#lastArrivalMs - this.#firstArrivalMs;
+  }
+
+  /** While the line is being found, what is anchored stays where it is, by whatever clock it was placed. */
+  #setLine(lineMs: number): void {
+    this.#lineMs = lineMs;
+    if (this.#anchor === undefined) return;
+    this.#wallMinusMonotonicMs = this.#anchor.unixMs - this.#anchor.seconds * 1000 - lineMs;
   }
 
   #follow(arrival: Arrival): void {

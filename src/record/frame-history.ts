@@ -3,6 +3,9 @@ import type { Frame } from "../audio/frame.ts";
 /** Icecast's usual burst is 64 KiB; a history of this size holds the largest that is in use, several times over. */
 const HISTORY_BYTES_MAX = 1024 * 1024;
 
+/** What is too old is dropped when there is so much of it: moving all frames for each new one would cost more than the rest. */
+const SURPLUS_BYTES_MAX = 128 * 1024;
+
 /** Where a frame begins: its number, and its place in the sound of the recording. */
 export type FramePlace = { number: number; seconds: number };
 
@@ -44,6 +47,7 @@ export class FrameHistory {
       this.#bytes += frame.bytes.length;
       this.#endSeconds += frame.durationSeconds;
     }
+    if (this.#bytes <= HISTORY_BYTES_MAX + SURPLUS_BYTES_MAX) return;
     let surplus = 0;
     while (this.#bytes > HISTORY_BYTES_MAX) {
       const frame = this.#frames[surplus++];

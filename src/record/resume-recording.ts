@@ -42,7 +42,7 @@ export async function resumeRecording(
   const { writer, clock } = parts;
   const { point, history } = last;
   if (point.input !== station.stream.format) return undefined;
-  const awayMs = clock.nowMs() - point.heardMs;
+  const awayMs = station.air.toUnixMs(clock.monotonicMs()) - point.heardMs;
   if (awayMs < 0 || awayMs > AWAY_MS_MAX) return undefined;
   const frames = history.frames.map((frame) => frame.bytes);
   const frameMs = (history.frames.at(-1)?.durationSeconds ?? 0) * 1000;

@@ -1,5 +1,4 @@
 import type { StreamFormat } from "../audio/frame.ts";
-import type { Clock } from "../core/clock.ts";
 import type { ResumePoint, ResumeUpdate } from "../store/recording-state.ts";
 import type { FrameHistory } from "./frame-history.ts";
 import { packFrames } from "./pack-frames.ts";
@@ -16,14 +15,15 @@ export type TailSource = { format: StreamFormat; readonly burstMs: number };
 /** Tells the store what a new recorder would need to go on where this one is killed. */
 export class ResumeTail {
   readonly #history: FrameHistory;
-  readonly #clock: Clock;
+  readonly #nowMs: () => number;
   readonly #source: TailSource;
   #savedNumber: number;
   #savedSeconds: number;
 
-  constructor(history: FrameHistory, clock: Clock, source: TailSource) {
+  /** `nowMs` is the time by the clock that places the sound. */
+  constructor(history: FrameHistory, nowMs: () => number, source: TailSource) {
     this.#history = history;
-    this.#clock = clock;
+    this.#nowMs = nowMs;
     this.#source = source;
     this.#savedNumber = history.endNumber;
     this.#savedSeconds = history.endSeconds;
@@ -39,7 +39,7 @@ export class ResumeTail {
     const frames = this.#isUseful ? this.#history.since(this.#savedNumber) : [];
     const tailSeconds = Math.min(TAIL_SECONDS_MAX, this.#source.burstMs / 1000 + TAIL_SECONDS_MIN);
     return {
-      point: { ...end, input: this.#source.format, heardMs: this.#clock.nowMs() },
+      point: { ...end, input: this.#source.format, heardMs: this.#nowMs() },
       part: frames.length === 0 ? undefined : { endSeconds, frames: packFrames(frames) },
       keepFromSeconds: Math.min(endSeconds - tailSeconds, end.endSeconds - TAIL_SECONDS_MIN),
     };

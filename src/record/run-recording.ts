@@ -129,7 +129,8 @@ function createRecording(
   signal: AbortSignal,
 ): Parts {
   const history = resumed?.history ?? new FrameHistory();
-  const tail = new ResumeTail(history, setting.clock, station.stream);
+  const nowMs = (): number => station.air.toUnixMs(setting.clock.monotonicMs());
+  const tail = new ResumeTail(history, nowMs, station.stream);
   const { format, silenceAfterMs } = setting.show;
   const startSample = resumed?.startSample ?? 0;
   const recording = new Recording(
@@ -154,7 +155,7 @@ async function encodeRest(
   const air = new AirClock({ wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() }, undefined);
   air.anchor(point.endSeconds, point.endMs);
   const { format, silenceAfterMs } = setting.show;
-  const tail = new ResumeTail(history, clock, { format: input, burstMs: 0 });
+  const tail = new ResumeTail(history, () => point.heardMs, { format: input, burstMs: 0 });
   const startSample = point.endSample;
   const parts = {
     ...setting,

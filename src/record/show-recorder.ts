@@ -50,6 +50,8 @@ export class ShowRecorder {
   readonly #retention: Retention;
   #health: ShowHealth;
   #reportedMs = -Infinity;
+  /** Unix time at which this recorder began to look at the schedule. */
+  #startedMs = Infinity;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
@@ -63,6 +65,7 @@ export class ShowRecorder {
     if (signal.aborted) return;
     this.#recover();
     this.#bookDowntime();
+    this.#startedMs = this.#parts.clock.nowMs();
     const over = new AbortController();
     const watching = watchClock(this.#parts.clock, this.#noteStep, AbortSignal.any([signal, over.signal]));
     try {
@@ -110,7 +113,7 @@ export class ShowRecorder {
     const end = sleepUntil(clock, window.endMs, either).then(() => over.abort());
     const retention = window.endMs === Infinity ? this.#applyRetentionDaily(either) : undefined;
     log.info("recording begins");
-    this.#gaps.open({ startMs: clock.nowMs(), reason: "connect-failed", detail: "" });
+    this.#gaps.open({ startMs: this.#toGapStart(window), reason: "connect-failed", detail: "" });
     try {
       await keepRecording(this.#toKeepParts(window), either);
     } finally {
@@ -123,6 +126,15 @@ export class ShowRecorder {
     const reason = signal.aborted ? "stopped" : "window-ended";
     writer.addEvent({ timestampMs: endMs, kind: "stop", data: { reason } });
     log.info(`recording ends (${reason})`);
+  }
+
+  /**
+   * A machine that woke late missed a part of the window; sound that is held was not missed, whatever this machine's clock
+   * says now.
+   */
+  #toGapStart(window: RecordingWindow): number {
+    const startMs = window.startMs > this.#startedMs ? window.startMs : this.#parts.clock.nowMs();
+    return Math.max(startMs, this.#parts.writer.history()?.soundEndMs ?? startMs);
   }
 
   #toKeepParts(window: RecordingWindow): Parameters<typeof keepRecording>[0] {

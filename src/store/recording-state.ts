@@ -38,7 +38,7 @@ export type ResumePoint = {
   endSeconds: number;
   /** Unix time at which that sound left the server. */
   endMs: number;
-  /** Unix time, by this machine, at which the newest of `tail` had come. */
+  /** Unix time, by the clock that placed the sound, at which the newest of the input had come. */
   heardMs: number;
 };
 
