@@ -253,11 +253,12 @@ export class Recording {
   }
 
   #toResume(endSample: number): ResumeUpdate {
-    const { tail, history } = this.#parts;
+    const { tail, history, air } = this.#parts;
     // An encoder that is told to end fills its last packet up: that is no sound of the station.
     const heardSample = Math.min(endSample, this.#toSample(history.endSeconds));
     const endSeconds = this.#toSeconds(heardSample);
-    return tail.toUpdate({ endSample: heardSample, endSeconds, endMs: this.#toMs(heardSample) });
+    const isSettled = air.isSettled(endSeconds);
+    return tail.toUpdate({ endSample: heardSample, endSeconds, endMs: this.#toMs(heardSample), isSettled });
   }
 
   #onStored(): void {

@@ -49,7 +49,7 @@ export async function resumeRecording(
   const lost = { frames, frameMs, lastArrivalMs: clock.monotonicMs() - awayMs };
   const joined = await joinStation(station.stream, lost, clock);
   if (joined.kind !== "joined") return undefined;
-  station.air.anchor(point.endSeconds, point.endMs);
+  if (point.isSettled) station.air.anchor(point.endSeconds, point.endMs);
   const reason = writer.history()?.wasStopped === true ? "stopped" : "crashed";
   const stitch = { reason, awayMs, overlapFrames: joined.skip, isCertain: joined.isCertain } as const;
   return { history, startSample: point.endSample, stitch };

@@ -98,7 +98,9 @@ export async function runRecording(
     if (resumed === undefined) {
       if (last !== undefined) await encodeRest(setting, last, signal);
       setting.writer.forgetResume();
-      const soundEndMs = station.isFollowing ? undefined : setting.writer.history()?.soundEndMs;
+      // Of sound whose time was not settled, only its frames could tell what a burst repeats.
+      const isKnown = !station.isFollowing && last?.point.isSettled !== false;
+      const soundEndMs = isKnown ? setting.writer.history()?.soundEndMs : undefined;
       await trimOverlap(station, soundEndMs, setting.clock);
     }
   } catch (error) {

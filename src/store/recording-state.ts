@@ -36,8 +36,9 @@ export type ResumePoint = {
   endSample: number;
   /** In what the station sent. */
   endSeconds: number;
-  /** Unix time at which that sound left the server. */
+  /** Unix time at which that sound left the server, and whether that was known well when it was stored. */
   endMs: number;
+  isSettled: boolean;
   /** Unix time, by the clock that placed the sound, at which the newest of the input had come. */
   heardMs: number;
 };
