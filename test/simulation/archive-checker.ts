@@ -19,8 +19,8 @@ const EDGE_MS = 250;
 /** Damage is met again by a burst, and by the next look at the archive, within this time. */
 const SEAMS_FOR_MS = 120_000;
 
-/** Where sound jumps, a boundary falls between pieces of half a second, and so much may lie on the wrong side of it. */
-const BLUR_MS = 100;
+/** Frames from before and behind a hole may come in one read of the network, a fifth of a second: nothing tells where in it the hole is. */
+const BLUR_MS = 250;
 
 const HOUR_MS = 3_600_000;
 
