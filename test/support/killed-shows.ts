@@ -187,6 +187,9 @@ async function toReceivedSpan({ show, audio, killedMs }: Received): Promise<Rece
   return { startMs: endMs - lengthMs, endMs, lengthMs };
 }
 
+/** What was left over at a kill may be a tenth of a second: too little of a tone to tell its pitch, and with it the second. */
+const LEGIBLE_SAMPLES_MIN = 48_000;
+
 async function toTimed(raw: RawSession, name: string): Promise<TimedSession> {
   const startMs = raw.rows[0]?.timestampMs ?? 0;
   const { span, report } = await measureSpan(raw.audio, startMs);
@@ -197,7 +200,8 @@ async function toTimed(raw: RawSession, name: string): Promise<TimedSession> {
   // The time of later rows is known better than that of the first.
   const last = raw.rows.at(-1);
   const endMs = (last?.timestampMs ?? 0) + (last?.durationSamples ?? 0) / 48;
-  return { claimed: { startMs, endMs }, heard: span };
+  const isLegible = raw.durationSamples >= LEGIBLE_SAMPLES_MIN;
+  return { claimed: { startMs, endMs }, heard: isLegible ? span : undefined };
 }
 
 /** The clock of each connection is fitted anew, to some milliseconds; a second that is claimed twice is far from that. */
