@@ -9,6 +9,10 @@ import type { Heard } from "./station-stream.ts";
  */
 const LISTEN_MS = 250;
 
+/** On a slow line or a busy machine a burst takes longer; each part of it still tells an earlier start than the one before. */
+const LISTEN_MS_MAX = 2000;
+const EARLIER_MS = 50;
+
 /** A burst does not reach back further. */
 const REACH_MS_MAX = 60_000;
 
@@ -29,7 +33,9 @@ export async function trimOverlap(
   let heardMs = 0;
   let startMs = Infinity;
   const startedMs = clock.monotonicMs();
-  while (clock.monotonicMs() - startedMs < LISTEN_MS) {
+  const isBefore = (ms: number): boolean => clock.monotonicMs() - startedMs < ms;
+  for (let isBurst = true; isBefore(LISTEN_MS) || (isBurst && isBefore(LISTEN_MS_MAX));) {
+    const knownMs = startMs;
     const next = await stream.next();
     if (next.kind !== "heard") break;
     batches.push(next.heard);
@@ -37,6 +43,7 @@ export async function trimOverlap(
       startMs = Math.min(startMs, next.heard.arrivalMs - heardMs);
       heardMs += frame.durationSeconds * 1000;
     }
+    isBurst = knownMs - startMs > EARLIER_MS;
   }
   let frameEndMs = air.toUnixMs(startMs);
   const isNew = (frame: Frame): boolean => (frameEndMs += frame.durationSeconds * 1000) > endMs;
