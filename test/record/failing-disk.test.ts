@@ -143,7 +143,9 @@ async function checkSound(path: string, sessionsExpected: number): Promise<void>
   using database = new DatabaseSync(path);
   assert.deepEqual({ ...database.prepare("PRAGMA integrity_check").get() }, { integrity_check: "ok" });
   const sessions = readSessions(path);
-  assert.equal(sessions.length, sessionsExpected);
+  // What was heard before a failure and not yet encoded may be a session of its own.
+  const own = sessions.length - sessionsExpected;
+  assert.ok(own === 0 || own === 1, `${sessions.length} sessions`);
   for (const session of sessions) {
     const report = await measureSession(session);
     assert.equal(report.samples, session.durationSamples);

@@ -49,11 +49,9 @@ test("a disk that was full all the while is no reason not to start, and not to s
   assert.ok(performance.now() - startMs < 2000);
   for (const name of SHOWS) {
     const path = toShowPath(disk.path, name);
-    assert.equal(
-      readSessions(path).length,
-      2,
-      "what was heard before the kill is there, and what was heard after",
-    );
+    // What was heard before the kill and not yet encoded may be one of its own.
+    const sessions = readSessions(path).length;
+    assert.ok(sessions === 2 || sessions === 3, `${sessions} sessions, before the kill and after`);
     checkIntegrity(path);
   }
 });
