@@ -91,12 +91,25 @@ async function readDigests(url: string): Promise<Map<string, number>> {
   return digests;
 }
 
+/** Stretches of sound. What was heard and not yet encoded when the disk was full is a session that begins where another ends. */
+function toSpans(sessions: readonly RawSession[]): { startMs: number; endMs: number }[] {
+  const spans: { startMs: number; endMs: number }[] = [];
+  for (const session of sessions) {
+    const startMs = session.rows[0]?.timestampMs ?? 0;
+    const last = spans.at(-1);
+    if (last !== undefined && Math.abs(startMs - last.endMs) < 100) last.endMs = toEndMs(session);
+    else spans.push({ startMs, endMs: toEndMs(session) });
+  }
+  return spans;
+}
+
 /** Sessions are whole; between two of them there is a gap that says so, where the disk was full, and as long as it says. */
 async function checkShow(path: string, fullMs: readonly { fromMs: number; toMs: number }[]): Promise<void> {
   checkIntegrity(path);
   const sessions = readSessions(path);
   const gaps = readEvents(path).filter(isFullDiskGap);
-  assert.equal(sessions.length, fullMs.length + 1);
+  const spans = toSpans(sessions);
+  assert.equal(spans.length, fullMs.length + 1);
   assert.equal(gaps.length, fullMs.length);
   for (const session of sessions) {
     const report = await measureSession(session);
@@ -112,13 +125,10 @@ async function checkShow(path: string, fullMs: readonly { fromMs: number; toMs: 
     const gap: { start_ms: number; end_ms: number; reason: string } = JSON.parse(JSON.stringify(data));
     const full = fullMs[index] ?? { fromMs: 0, toMs: 0 };
     assert.ok(
-      Math.abs(gap.start_ms - toEndMs(sessions[index])) < 100,
+      Math.abs(gap.start_ms - (spans[index]?.endMs ?? 0)) < 100,
       "it begins where the stored sound ends",
     );
-    assert.ok(
-      Math.abs(gap.end_ms - (sessions[index + 1]?.rows[0]?.timestampMs ?? 0)) < 100,
-      "and ends with sound",
-    );
+    assert.ok(Math.abs(gap.end_ms - (spans[index + 1]?.startMs ?? 0)) < 100, "and ends with sound");
     assert.ok(
       gap.start_ms >= full.fromMs - 1000,
       `${full.fromMs - gap.start_ms} ms before the disk was full`,
