@@ -119,7 +119,9 @@ async function checkShow(path: string, fullMs: readonly { fromMs: number; toMs: 
       report.lostMs < 1 && report.doubledMs < 1,
       `${report.lostMs} lost, ${report.doubledMs} doubled`,
     );
-    assert.ok(Math.abs(report.worstErrorMs ?? Infinity) <= 250, `off by ${report.worstErrorMs} ms`);
+    // Less than a second of sound need not hold the start of one.
+    const unknownMs = session.durationSamples < 48_000 ? 0 : Infinity;
+    assert.ok(Math.abs(report.worstErrorMs ?? unknownMs) <= 250, `off by ${report.worstErrorMs} ms`);
   }
   for (const [index, { data }] of gaps.entries()) {
     const gap: { start_ms: number; end_ms: number; reason: string } = JSON.parse(JSON.stringify(data));
