@@ -33,7 +33,7 @@ export function testPowerCuts({ cuts }: { cuts: number }): void {
     const config = join(dir.path, "record.toml");
     writeFileSync(
       config,
-      `output_dir = "${join(disk.path, "rec")}"\n[api]\nport = 0\n[[shows]]\nname = "a"\nurl = "${station.url("/a")}"\nsplit_interval = 1\n`,
+      `output_dir = "${join(disk.path, "rec")}"\n[api]\nport = 0\n[[shows]]\nname = "a"\nurl = "${station.url("/a")}"\nsplit_interval = 1\nbitrate = 64\n`,
     );
     const path = join(disk.path, "rec", "a.sqlite");
     const shown = new Map<number, number>();

@@ -28,7 +28,7 @@ before(async () => {
   const address = server.address();
   assert.ok(address !== null && typeof address !== "string");
   const shows = [...streams.keys()].map(
-    (name) => `[[shows]]\nname = "${name}"\nurl = "http://127.0.0.1:${address.port}/${name}"\nbitrate = 48\n`,
+    (name) => `[[shows]]\nname = "${name}"\nurl = "http://127.0.0.1:${address.port}/${name}"\nbitrate = 64\n`,
   );
   const config = join(dir.path, "record.toml");
   writeFileSync(config, `[api]\nport = 0\n${shows.join("")}`);

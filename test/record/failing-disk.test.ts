@@ -170,7 +170,7 @@ function writeConfig(directory: string, station: Station): string {
   const config = join(directory, "record.toml");
   writeFileSync(
     config,
-    `output_dir = "rec"\n[api]\nport = 0\n[[shows]]\nname = "a"\nurl = "${station.url("/a")}"\nsplit_interval = 2\n`,
+    `output_dir = "rec"\n[api]\nport = 0\n[[shows]]\nname = "a"\nurl = "${station.url("/a")}"\nsplit_interval = 2\nbitrate = 64\n`,
   );
   return config;
 }

@@ -166,7 +166,7 @@ test("verify finds nothing wrong with any of it", async () => {
 function writeConfig(station: Station): string {
   const shows = SHOWS.map(
     ({ name, extra }) =>
-      `[[shows]]\nname = "${name}"\nurl = "${station.url(`/${name}`)}"\nsplit_interval = 2\nbitrate = 32\n${extra}\n`,
+      `[[shows]]\nname = "${name}"\nurl = "${station.url(`/${name}`)}"\nsplit_interval = 2\nbitrate = 64\n${extra}\n`,
   );
   shows.push('[[shows]]\nname = "dead"\nurl = "http://127.0.0.1:9/nobody"\n');
   const path = join(dir.path, "record.toml");

@@ -189,7 +189,7 @@ function writeConfig(calmUrl: string, port: number, names: readonly string[]): s
   const shows = [["calm", calmUrl], ...names.map((name) => [name, `http://127.0.0.1:${port}/${name}`])];
   const path = join(dir.path, "record.toml");
   const text = shows.map(
-    ([name, url]) => `[[shows]]\nname = "${name}"\nurl = "${url}"\nsplit_interval = 2\nbitrate = 48\n`,
+    ([name, url]) => `[[shows]]\nname = "${name}"\nurl = "${url}"\nsplit_interval = 2\nbitrate = 64\n`,
   );
   writeFileSync(path, `[api]\nport = 0\n${text.join("")}`);
   return path;

@@ -63,7 +63,7 @@ for (const codec of CODECS) {
 function writeConfig(port: number): string {
   const shows = CODECS.map(
     (codec) =>
-      `[[shows]]\nname = "${codec}"\nurl = "http://127.0.0.1:${port}/${codec}"\nsplit_interval = 5\nbitrate = 32\n`,
+      `[[shows]]\nname = "${codec}"\nurl = "http://127.0.0.1:${port}/${codec}"\nsplit_interval = 5\nbitrate = 64\n`,
   );
   const path = join(dir.path, "record.toml");
   writeFileSync(path, `[api]\nport = 0\n${shows.join("")}`);

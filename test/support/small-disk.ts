@@ -29,7 +29,7 @@ export function startRecorder(disk: string, station: Station): RunningProcess {
   const dir = tempDir();
   const shows = SHOWS.map(
     (name) =>
-      `[[shows]]\nname = "${name}"\nurl = "${station.url("/a")}"\nsplit_interval = 2\nretention_hours = 1\naudio_format = "${name}"\n`,
+      `[[shows]]\nname = "${name}"\nurl = "${station.url("/a")}"\nsplit_interval = 2\nretention_hours = 1\nbitrate = 64\naudio_format = "${name}"\n`,
   );
   const config = join(dir.path, "record.toml");
   writeFileSync(config, `output_dir = "${join(disk, "rec")}"\n[api]\nport = 0\n${shows.join("")}`);
