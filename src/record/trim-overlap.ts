@@ -17,6 +17,12 @@ const EARLIER_MS = 50;
 const REACH_MS_MAX = 60_000;
 
 /**
+ * The last frame came when its sound had just begun, an encoder fills its last packet up, and each of two times may be wrong by
+ * 250 ms: sound may end so far in the future. Of a later end, the clock has been set since.
+ */
+const AHEAD_MS_MAX = 500;
+
+/**
  * Leaves out what a new connection repeats of sound that is stored already, though its frames are others: all that left the server
  * before `endMs`.
  */
@@ -27,8 +33,7 @@ export async function trimOverlap(
 ): Promise<void> {
   const { stream, air } = station;
   const agoMs = air.toUnixMs(clock.monotonicMs()) - (endMs ?? -Infinity);
-  // Sound of the future was placed by a clock that has been set since.
-  if (endMs === undefined || agoMs < 0 || agoMs > REACH_MS_MAX) return;
+  if (endMs === undefined || agoMs < -AHEAD_MS_MAX || agoMs > REACH_MS_MAX) return;
   const batches: Heard[] = [];
   let heardMs = 0;
   let startMs = Infinity;
