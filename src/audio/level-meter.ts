@@ -30,9 +30,7 @@ export class LevelMeter {
   push(chunk: Uint8Array): void {
     this.#queue.push(chunk);
     const frames = Math.floor(this.#queue.length / (FLOAT_BYTES * this.#channels));
-    // The copy is aligned as numbers have to be.
-    const bytes = new Uint8Array(this.#queue.consume(frames * FLOAT_BYTES * this.#channels));
-    const values = new Float32Array(bytes.buffer);
+    const values = toFloats(this.#queue.consume(frames * FLOAT_BYTES * this.#channels));
     const levels: Level[] = [];
     for (let frame = 0; frame < frames;) {
       const end = Math.min(frames, frame + LEVEL_SAMPLES - this.#samples);
@@ -64,4 +62,10 @@ export class LevelMeter {
     this.#squares = 0;
     return level;
   }
+}
+
+/** The numbers in whole floats; copied only where they do not lie as numbers have to, since this is most of what passes through memory. */
+function toFloats(bytes: Uint8Array): Float32Array {
+  const aligned = bytes.byteOffset % FLOAT_BYTES === 0 ? bytes : new Uint8Array(bytes);
+  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / FLOAT_BYTES);
 }

@@ -1,7 +1,7 @@
 import type { Frame } from "../audio/frame.ts";
 
-/** Icecast's usual burst is 64 KiB; a history of this size holds the largest that is in use, several times over. */
-const HISTORY_BYTES_MAX = 1024 * 1024;
+/** Icecast's usual burst is 64 KiB; a history of this size holds it eight times over, and half a minute of the widest MP3 besides. */
+const HISTORY_BYTES_MAX = 512 * 1024;
 
 /** What is too old is dropped when there is so much of it: moving all frames for each new one would cost more than the rest. */
 const SURPLUS_BYTES_MAX = 128 * 1024;

@@ -8,7 +8,7 @@ import type { UnbrokenEnd } from "./unbroken-stream.ts";
 /** Each write wakes a child; collected for so long, they cost half of the processor time and no more than this in a kill. */
 const WRITE_EVERY_MS = 100;
 
-/** What is collected must still be in the history: so many of the longest pages of Ogg are half of it. */
+/** What is collected must still be in the history: of the longest pages of Ogg, which have 64 KiB, it holds as many. */
 const WRITE_FRAMES_MAX = 8;
 
 export type PumpParts = {
@@ -43,6 +43,7 @@ export class InputPump {
     const { history, clock } = this.#parts;
     const over = new AbortController();
     let writtenMs = -Infinity;
+    let due: Promise<void> | undefined;
     let headers: Uint8Array | undefined;
     try {
       for (let next = number; this.#end === undefined || next < history.endNumber;) {
@@ -50,7 +51,8 @@ export class InputPump {
         if (next === history.endNumber) {
           await this.#readOnce();
         } else if (dueInMs > 0 && this.#end === undefined && history.endNumber - next < WRITE_FRAMES_MAX) {
-          await Promise.race([this.#readOnce(), clock.sleep(dueInMs, over.signal)]);
+          due ??= clock.sleep(dueInMs, over.signal).finally(() => (due = undefined));
+          await Promise.race([this.#readOnce(), due]);
         } else {
           const frames = history.since(next);
           next = history.endNumber;

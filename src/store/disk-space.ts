@@ -13,14 +13,19 @@ export function isNoRoom(error: unknown): boolean {
   return error instanceof Error && "errno" in error && NO_ROOM.includes(Number(error.errno));
 }
 
-/** Tries whether the directory's file system takes another small file; any other reason to refuse it is not "no room". */
-export function hasNoRoom(directory: string): boolean {
+/**
+ * Tries whether the directory's file system takes another small file: `full` when it says that there is no room, `failing` when it
+ * says that it could not be written. Any other reason to refuse it, such as permissions, tells nothing of the disk.
+ */
+export function probeDisk(directory: string): "full" | "failing" | undefined {
   const path = join(directory, `.probe-${process.pid}`);
   try {
     writeDurably(path, PROBE_BYTES);
-    return false;
+    return undefined;
   } catch (error) {
-    return isNoRoom(error);
+    if (isNoRoom(error)) return "full";
+    const isFailing = error instanceof Error && "code" in error && error.code === "EIO";
+    return isFailing ? "failing" : undefined;
   } finally {
     removeIfPossible(path);
   }

@@ -1,13 +1,14 @@
 import { dirname } from "node:path";
 
 import { AppError, toReason } from "../core/app-error.ts";
-import { hasNoRoom } from "./disk-space.ts";
+import { probeDisk } from "./disk-space.ts";
 
 /** Primary result codes of SQLite that mean something to an operator. */
 const SQLITE_PERM = 3;
 const SQLITE_BUSY = 5;
 export const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
+const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
@@ -41,11 +42,14 @@ function toAppError(path: string, error: unknown): AppError {
   if (code === SQLITE_NOTADB)
     return new AppError("not-a-database", `${path} is not an SQLite database`, cause);
   if (code === SQLITE_BUSY) return new AppError("busy", `${path} is in use by another program`, cause);
+  const isDiskCode = DISK_CODES.includes(code);
+  const disk = isDiskCode || code === SQLITE_CORRUPT ? probeDisk(dirname(path)) : undefined;
   // SQLite says "full" only where the file system said ENOSPC to a write: not of a quota, nor of a file that cannot be made.
-  if (code === SQLITE_FULL || (DISK_CODES.includes(code) && hasNoRoom(dirname(path)))) {
+  if (code === SQLITE_FULL || (isDiskCode && disk === "full")) {
     return new AppError("disk-full", `${path}: the disk is full`, cause);
   }
-  const isDisk = DISK_CODES.includes(code);
+  // A disk that is gone in the middle gives pages without content, which SQLite takes for damage.
+  const isDisk = isDiskCode || disk === "failing";
   const says = `${path}: SQLite says: ${toReason(error)}`;
   return isDisk
     ? new AppError("disk-failed", `${says}; look at the disk and at the permissions`, cause)

@@ -26,6 +26,9 @@ const ROWS_PER_DELETE = 50;
  */
 const PAGES_PER_VACUUM = 128;
 
+/** A writer looks at the newest rows only; the 2 MB of SQLite's default would be most of what a further show costs. */
+const CACHE_KIB = 256;
+
 /** What becomes durable together with sound. */
 export type Extras = { events: readonly NewShowEvent[]; resume?: ResumeUpdate };
 
@@ -70,6 +73,7 @@ export class ShowWriter implements Disposable {
     const { sqlite, metadata } = openShowDatabase(path, { readOnly: false });
     try {
       requireSame(path, metadata, settings);
+      sqlite.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       if (metadata.timezone !== settings.timezone) {
         sqlite.transact(() => writeMetadata(sqlite, { timezone: settings.timezone }));
       }
