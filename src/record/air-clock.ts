@@ -62,7 +62,7 @@ export class AirClock {
   #lastSeconds = 0;
   /** On the monotonic clock, when the first sound of the recording left the server. */
   #lineMs = Infinity;
-  #anchor: { seconds: number; unixMs: number } | undefined;
+  #anchor: { seconds: number; unixMs: number; isSettled: boolean } | undefined;
   /** Sound that came late, and all that came since. */
   #late: Arrival[] = [];
   #isJump = false;
@@ -79,9 +79,9 @@ export class AirClock {
     return clock;
   }
 
-  /** Goes on from a recording that is known: the sound at `seconds` left the server at `unixMs`. */
-  anchor(seconds: number, unixMs: number): void {
-    this.#anchor = { seconds, unixMs };
+  /** Goes on from a recording: the sound at `seconds` left the server at `unixMs`, as far as was known when that `isSettled`. */
+  anchor(seconds: number, unixMs: number, isSettled = true): void {
+    this.#anchor = { seconds, unixMs, isSettled };
     this.#lastSeconds = seconds;
   }
 
@@ -115,7 +115,7 @@ export class AirClock {
 
   /** Whether the time of all sound before `seconds` is known. */
   isSettled(seconds: number): boolean {
-    if (this.#anchor === undefined && this.#heardMs < PROVISIONAL_MS) return false;
+    if (this.#anchor?.isSettled !== true && this.#heardMs < PROVISIONAL_MS) return false;
     return seconds <= (this.unsettledSeconds ?? Infinity);
   }
 

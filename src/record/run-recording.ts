@@ -97,9 +97,9 @@ export async function runRecording(
     if (opened === undefined && last !== undefined) resumed = await resumeRecording(setting, last, station);
     if (resumed === undefined) {
       if (last !== undefined) await encodeRest(setting, last, signal);
-      setting.writer.forgetResume();
+      setting.writer.forgetTail();
       // Of sound whose time was not settled, only its frames could tell what a burst repeats.
-      const isKnown = !station.isFollowing && last?.point.isSettled !== false;
+      const isKnown = !station.isFollowing && setting.writer.resume()?.point.isSettled !== false;
       const soundEndMs = isKnown ? setting.writer.history()?.soundEndMs : undefined;
       await trimOverlap(station, soundEndMs, setting.clock);
     }
@@ -155,7 +155,7 @@ async function encodeRest(
   const { clock, gaps, log } = setting;
   if (history.endSeconds - point.endSeconds < REST_SECONDS_MIN) return;
   const air = new AirClock({ wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() }, undefined);
-  air.anchor(point.endSeconds, point.endMs);
+  air.anchor(point.endSeconds, point.endMs, point.isSettled);
   const { format, silenceAfterMs } = setting.show;
   const tail = new ResumeTail(history, () => point.heardMs, { format: input, burstMs: 0 });
   const startSample = point.endSample;

@@ -124,8 +124,8 @@ export class RecordingState {
     return { point, tail: rows.map(toInputPart) };
   }
 
-  forgetResume(): void {
-    this.#sqlite.run("DELETE FROM resume_point");
+  /** Drops what had been heard. Where the sound ends, and whether that is known, stays until there is newer sound. */
+  forgetTail(): void {
     this.#sqlite.run("DELETE FROM input_tail");
   }
 }

@@ -131,8 +131,8 @@ export class ShowWriter implements Disposable {
   }
 
   /** A recording begins that does not go on from the last one. */
-  forgetResume(): void {
-    this.#sqlite.transact(() => this.#state.forgetResume());
+  forgetTail(): void {
+    this.#sqlite.transact(() => this.#state.forgetTail());
   }
 
   addEvent(event: NewShowEvent): void {
