@@ -27,7 +27,9 @@ export async function measureRecording(
   for await (const pcm of decodeToPcm(audio(), signal)) reader.push(pcm);
   reader.end();
   const toClaimedMs = (sample: number): number => {
-    const start = starts.findLast((known) => known.sample <= sample) ?? { sample: 0, timestampMs: 0 };
+    // A second may have begun just before the first sample.
+    const start = starts.findLast((known) => known.sample <= sample) ??
+      starts[0] ?? { sample: 0, timestampMs: 0 };
     return start.timestampMs + samplesToMs(sample - start.sample);
   };
   const report = measureToneClock({ marks: reader.marks, silences: reader.silences, toClaimedMs });
