@@ -33,17 +33,19 @@ export type JoinSearch = {
 export type Join = { kind: "certain" | "likely"; skip: number } | { kind: "open" | "none" };
 
 export function findJoin(search: JoinSearch): Join {
-  const { held, fresh, newFramesExpected, toleranceFrames } = search;
+  const { newFramesExpected, toleranceFrames } = search;
   const differentMin = search.arePages ? DIFFERENT_PAGES_MIN : DIFFERENT_FRAMES_MIN;
+  const [held, fresh] = toNumbers(search.held, search.fresh);
+  const different = countDifferentFrom(held);
   const skips = new Set<number>();
   let isOpen = false;
   let differing = 0;
-  for (const { heldStart, freshStart } of toStarts(held, fresh)) {
-    const overlap = toOverlap(held.slice(heldStart), fresh.slice(freshStart));
+  for (const start of toStarts(held, fresh)) {
+    const overlap = toOverlapFrames(held, fresh, start);
     if (overlap === "open") isOpen = true;
-    if (!Array.isArray(overlap)) continue;
-    skips.add(freshStart + overlap.length);
-    differing = Math.max(differing, countDifferent(overlap));
+    if (typeof overlap !== "number") continue;
+    skips.add(start.freshStart + overlap);
+    differing = Math.max(differing, different[start.heldStart] ?? 0);
   }
   if (skips.size === 0) return { kind: isOpen || fresh.length === 0 ? "open" : "none" };
   const [only] = skips;
@@ -56,42 +58,56 @@ export function findJoin(search: JoinSearch): Join {
   return { kind: "likely", skip: nearest };
 }
 
+/**
+ * The frames as numbers, equal for equal frames. In dead air thousands of frames are equal, and each may be the one with which an
+ * overlap begins: millions of comparisons, which must not hold up the other shows.
+ */
+function toNumbers(held: readonly Uint8Array[], fresh: readonly Uint8Array[]): [number[], number[]] {
+  const numbers = new Map<string, number>();
+  const toNumber = (frame: Uint8Array): number => {
+    const key = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString("latin1");
+    const known = numbers.get(key) ?? numbers.size;
+    numbers.set(key, known);
+    return known;
+  };
+  return [held.map(toNumber), fresh.map(toNumber)];
+}
+
+/** How many different frames there are from each one on. */
+function countDifferentFrom(frames: readonly number[]): number[] {
+  const seen = new Set<number>();
+  const counts: number[] = [];
+  for (let index = frames.length - 1; index >= 0; index--) {
+    seen.add(frames[index] ?? 0);
+    counts[index] = seen.size;
+  }
+  return counts;
+}
+
 type Start = { heldStart: number; freshStart: number };
 
 /** Where an overlap can begin: with one of the first fresh frames, or with the oldest held one. */
-function* toStarts(held: readonly Uint8Array[], fresh: readonly Uint8Array[]): Generator<Start> {
+function* toStarts(held: readonly number[], fresh: readonly number[]): Generator<Start> {
   for (let freshStart = 0; freshStart <= Math.min(FALSE_FRAMES_MAX, fresh.length - 1); freshStart++) {
     for (let heldStart = 0; heldStart < held.length; heldStart++) {
-      if (isEqual(held[heldStart], fresh[freshStart])) yield { heldStart, freshStart };
+      if (held[heldStart] === fresh[freshStart]) yield { heldStart, freshStart };
     }
   }
+  if (held.length === 0) return;
   for (let freshStart = FALSE_FRAMES_MAX + 1; freshStart < fresh.length; freshStart++) {
-    if (isEqual(held[0], fresh[freshStart])) yield { heldStart: 0, freshStart };
+    if (held[0] === fresh[freshStart]) yield { heldStart: 0, freshStart };
   }
 }
 
-/** The frames that both have, `open` while the fresh ones do not reach the end of the held ones, or `undefined` when they differ. */
-function toOverlap(
-  held: readonly Uint8Array[],
-  fresh: readonly Uint8Array[],
-): readonly Uint8Array[] | "open" | undefined {
-  const length = Math.min(held.length, fresh.length);
+/** How many frames both have, `open` while the fresh ones do not reach the end of the held ones, or `undefined` when they differ. */
+function toOverlapFrames(
+  held: readonly number[],
+  fresh: readonly number[],
+  { heldStart, freshStart }: Start,
+): number | "open" | undefined {
+  const length = Math.min(held.length - heldStart, fresh.length - freshStart);
   for (let index = 0; index < length; index++) {
-    if (!isEqual(held[index], fresh[index])) return undefined;
+    if (held[heldStart + index] !== fresh[freshStart + index]) return undefined;
   }
-  return fresh.length < held.length ? "open" : held;
-}
-
-/** Counts different frames, as far as it matters. */
-function countDifferent(frames: readonly Uint8Array[]): number {
-  const different: Uint8Array[] = [];
-  for (const frame of frames) {
-    if (different.length >= DIFFERENT_FRAMES_MIN) break;
-    if (!different.some((known) => isEqual(known, frame))) different.push(frame);
-  }
-  return different.length;
-}
-
-function isEqual(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+  return fresh.length - freshStart < held.length - heldStart ? "open" : length;
 }

@@ -3,6 +3,10 @@ import type { Frame } from "../audio/frame.ts";
 /** Icecast's usual burst is 64 KiB; a history of this size holds it eight times over, and half a minute of the widest MP3 besides. */
 const HISTORY_BYTES_MAX = 512 * 1024;
 
+/** A minute of the shortest frames in use; in dead air they have so few bytes that a quarter of an hour would be held. */
+const HISTORY_FRAMES_MAX = 3000;
+const SURPLUS_FRAMES_MAX = 300;
+
 /** What is too old is dropped when there is so much of it: moving all frames for each new one would cost more than the rest. */
 const SURPLUS_BYTES_MAX = 128 * 1024;
 
@@ -47,9 +51,10 @@ export class FrameHistory {
       this.#bytes += frame.bytes.length;
       this.#endSeconds += frame.durationSeconds;
     }
-    if (this.#bytes <= HISTORY_BYTES_MAX + SURPLUS_BYTES_MAX) return;
+    const isSmall = this.#bytes <= HISTORY_BYTES_MAX + SURPLUS_BYTES_MAX;
+    if (isSmall && this.#frames.length <= HISTORY_FRAMES_MAX + SURPLUS_FRAMES_MAX) return;
     let surplus = 0;
-    while (this.#bytes > HISTORY_BYTES_MAX) {
+    while (this.#bytes > HISTORY_BYTES_MAX || this.#frames.length - surplus > HISTORY_FRAMES_MAX) {
       const frame = this.#frames[surplus++];
       this.#bytes -= frame?.bytes.length ?? 0;
       this.#firstSeconds += frame?.durationSeconds ?? 0;
@@ -69,14 +74,14 @@ export class FrameHistory {
    */
   findPreRoll(seconds: number, preRollFrames: number): FramePlace | undefined {
     if (this.#frames.length === 0) return { number: this.endNumber, seconds: this.#endSeconds };
-    const starts: number[] = [];
     let start = this.#firstSeconds;
+    const starts = [start];
     for (const frame of this.#frames) {
       if (start + frame.durationSeconds > seconds) break;
-      starts.push(start);
       start += frame.durationSeconds;
+      starts.push(start);
     }
-    const index = Math.max(starts.length - preRollFrames, this.#firstNumber === 0 ? 0 : -1);
+    const index = Math.max(starts.length - 1 - preRollFrames, this.#firstNumber === 0 ? 0 : -1);
     const found = starts[index];
     return found === undefined ? undefined : { number: this.#firstNumber + index, seconds: found };
   }

@@ -80,3 +80,12 @@ test("a damaged frame inside the overlap is no match", () => {
   const fresh = frames.slice(150, 260).map((frame, index) => (index === 20 ? Uint8Array.of(0) : frame));
   assert.equal(find(frames.slice(0, 200), fresh).kind, "none");
 });
+
+test("a minute of dead air with little sound in it is joined by that sound and the time away", () => {
+  const silence = new Uint8Array(9);
+  const held = Array.from({ length: 3000 }, (_, index) => (index === 2000 ? new Uint8Array([1]) : silence));
+  for (let index = 2500; index < 2504; index++) held[index] = new Uint8Array([2, index - 2500]);
+  const fresh = [...held.slice(1500), ...Array.from({ length: 40 }, () => silence)];
+  const join = findJoin({ held, fresh, newFramesExpected: 42, toleranceFrames: 10, arePages: false });
+  assert.deepEqual(join, { kind: "likely", skip: 1500 });
+});
