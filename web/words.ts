@@ -12,10 +12,12 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["disconnected", "the connection to the station was lost"],
   ["stalled", "the station sent nothing"],
   ["decoder-failed", "the sound could not be decoded"],
+  ["frames-lost", "the station left sound out"],
   ["unsupported-format", "the station sent an unknown format"],
   ["disk-full", "the disk was full"],
   ["disk-failed", "the disk failed"],
   ["stopped", "the recorder was switched off"],
+  ["suspended", "the recording machine was asleep"],
   ["crashed", "the recorder broke off"],
   ["expired-before-sync", "deleted before it could be copied"],
 ]);

@@ -24,6 +24,7 @@ export type GapReason =
   | "disk-full"
   | "disk-failed"
   | "stopped"
+  | "suspended"
   | "crashed"
   | "expired-before-sync";
 

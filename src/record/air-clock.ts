@@ -4,6 +4,9 @@ import { EarliestArrivals } from "./earliest-arrivals.ts";
 const SETTLE_MS = 10_000;
 const PROVISIONAL_MS = 1000;
 
+/** A burst that comes slowly tells an earlier line with each part by more than this, and nothing else does. */
+const FINDING_MS = 50;
+
 /** The line of arrivals is followed by so much per second of sound: twice of what a station's clock may drift. */
 const SLEW_MS_PER_SECOND = 1;
 
@@ -59,6 +62,8 @@ export class AirClock {
   readonly #earliest = new EarliestArrivals();
   #firstArrivalMs: number | undefined;
   #lastArrivalMs = 0;
+  /** When an arrival last told a much earlier line. */
+  #foundMs = 0;
   #lastSeconds = 0;
   /** On the monotonic clock, when the first sound of the recording left the server. */
   #lineMs = Infinity;
@@ -90,6 +95,7 @@ export class AirClock {
     this.#firstArrivalMs ??= arrivalMs;
     this.#lastArrivalMs = arrivalMs;
     const boundMs = arrivalMs - sound.lastSeconds * 1000;
+    if (boundMs < this.#lineMs - FINDING_MS) this.#foundMs = arrivalMs;
     if (boundMs < this.#lineMs && this.#heardMs <= SETTLE_MS) {
       this.#earliest.add(arrivalMs, boundMs);
       this.#setLine(boundMs);
@@ -113,9 +119,14 @@ export class AirClock {
     return monotonicMs + this.#wallMinusMonotonicMs;
   }
 
+  /** The instant of the monotonic clock at a Unix time of the clock that places the sound. */
+  toMonotonicMs(unixMs: number): number {
+    return unixMs - this.#wallMinusMonotonicMs;
+  }
+
   /** Whether the time of all sound before `seconds` is known. */
   isSettled(seconds: number): boolean {
-    if (this.#anchor?.isSettled !== true && this.#heardMs < PROVISIONAL_MS) return false;
+    if (this.#anchor?.isSettled !== true && !this.#isFound) return false;
     return seconds <= (this.unsettledSeconds ?? Infinity);
   }
 
@@ -150,6 +161,12 @@ export class AirClock {
     this.#earliest.clear();
     for (const arrival of arrivals) this.#follow(arrival);
     return { seconds: jumpSeconds, byMs };
+  }
+
+  /** Whether the line is known well enough to be told. */
+  get #isFound(): boolean {
+    if (this.#heardMs >= SETTLE_MS) return true;
+    return this.#heardMs >= PROVISIONAL_MS && this.#lastArrivalMs - this.#foundMs >= PROVISIONAL_MS;
   }
 
   /** How long arrivals have been looked at. */

@@ -21,9 +21,17 @@ export class GapLedger {
     return [toGapEvent({ ...gap, endMs })];
   }
 
+  /** A ledger of its own for sound that is stored before the open gap ends, and that has the same gap before it. */
+  fork(): GapLedger {
+    const fork = new GapLedger();
+    fork.#open = this.#open;
+    return fork;
+  }
+
   /** Sound was found that had been heard before the open gap: it begins behind it. */
   startAfter(endMs: number): void {
-    if (this.#open !== undefined && this.#open.startMs < endMs) this.#open.startMs = endMs;
+    if (this.#open !== undefined && this.#open.startMs < endMs)
+      this.#open = { ...this.#open, startMs: endMs };
   }
 
   /** Where sound ended because this program was told to; the next start books what is missed from there. */

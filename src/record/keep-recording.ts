@@ -1,7 +1,12 @@
 import { AppError } from "../core/app-error.ts";
 import { type Backoff, toBackoffMs } from "../core/backoff.ts";
 import { type OpenStation, openStation } from "./open-station.ts";
-import { type RecordingResult, type RecordingSetting, runRecording } from "./run-recording.ts";
+import {
+  type RecordingResult,
+  type RecordingSetting,
+  type RecordingStart,
+  runRecording,
+} from "./run-recording.ts";
 import { type Ending, toText } from "./station-stream.ts";
 
 /** Some stations block addresses that hammer them. */
@@ -35,6 +40,7 @@ export async function keepRecording(parts: KeepParts, signal: AbortSignal): Prom
   let failures = 0;
   let urlIndex = 0;
   let next: OpenStation | undefined;
+  let soundEndMs: number | undefined;
   while (!signal.aborted) {
     if (parts.room.ballast.isReleased) {
       next?.stream.close();
@@ -44,7 +50,8 @@ export async function keepRecording(parts: KeepParts, signal: AbortSignal): Prom
     }
     const startMs = clock.monotonicMs();
     const setting = { ...parts, url: show.urls[urlIndex] ?? "" };
-    const { result, first } = await recordFrom(setting, { urlIndex, opened: next }, signal);
+    const { result, first } = await recordFrom(setting, { urlIndex, opened: next, soundEndMs }, signal);
+    soundEndMs = result.endMonotonicMs ?? soundEndMs;
     const heldSeconds = Math.min(result.heardSeconds, (clock.monotonicMs() - startMs) / 1000);
     const isWell = heldSeconds >= WELL_AFTER_SECONDS;
     failures = isWell || first !== undefined ? 0 : failures + 1;
@@ -70,22 +77,24 @@ export async function keepRecording(parts: KeepParts, signal: AbortSignal): Prom
   next?.stream.close();
 }
 
-type From = { urlIndex: number; opened: OpenStation | undefined };
+type From = RecordingStart & { urlIndex: number };
 
 /** Records from one address; from a fallback only until the first one is well, whose connection is then `first`. */
 async function recordFrom(
   setting: RecordingSetting,
-  { urlIndex, opened }: From,
+  { urlIndex, ...start }: From,
   signal: AbortSignal,
 ): Promise<{ result: RecordingResult; first: OpenStation | undefined }> {
-  if (urlIndex === 0) return { result: await runRecording(setting, opened, signal), first: undefined };
+  if (urlIndex === 0) return { result: await runRecording(setting, start, signal), first: undefined };
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const trying = tryFirst(setting, either, signal).finally(() => over.abort());
-  const result = await runRecording(setting, opened, either);
+  // It is awaited below; a recording that goes on meanwhile is no reason to take its error for one that nobody looks at.
+  trying.catch(() => undefined);
+  const result = await runRecording(setting, start, either);
   over.abort();
   const first = await trying;
-  if (first === undefined) return { result, first };
+  if (first === undefined || result.ending.reason !== "stopped") return { result, first };
   const ending: Ending = { reason: "disconnected", detail: "the first address is well again" };
   return { result: { ...result, ending }, first };
 }

@@ -105,6 +105,11 @@ export class Recording {
     return storedSample === this.#parts.startSample ? undefined : this.#toMs(storedSample);
   }
 
+  /** The same on the monotonic clock. */
+  get endMonotonicMs(): number | undefined {
+    return this.endMs === undefined ? undefined : this.#parts.air.toMonotonicMs(this.endMs);
+  }
+
   /** Takes note of what came from the station, and has been added to the history. */
   note(heard: Heard): void {
     const { air, history, onArrival } = this.#parts;

@@ -43,10 +43,12 @@ export async function resumeRecording(
   const { point, history } = last;
   if (point.input !== station.stream.format) return undefined;
   const awayMs = station.air.toUnixMs(clock.monotonicMs()) - point.heardMs;
-  if (awayMs < 0 || awayMs > AWAY_MS_MAX) return undefined;
+  if (awayMs > AWAY_MS_MAX) return undefined;
   const frames = history.frames.map((frame) => frame.bytes);
   const frameMs = (history.frames.at(-1)?.durationSeconds ?? 0) * 1000;
-  const lost = { frames, frameMs, lastArrivalMs: clock.monotonicMs() - awayMs };
+  // Where the clock was set back meanwhile, only frames that prove it can be joined.
+  const lastArrivalMs = awayMs < 0 ? -Infinity : clock.monotonicMs() - awayMs;
+  const lost = { frames, frameMs, lastArrivalMs };
   const joined = await joinStation(station.stream, lost, clock);
   if (joined.kind !== "joined") return undefined;
   if (point.isSettled) station.air.anchor(point.endSeconds, point.endMs);

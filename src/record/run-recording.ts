@@ -11,7 +11,7 @@ import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import { AirClock } from "./air-clock.ts";
 import type { DiskRoom } from "./disk-room.ts";
 import { FrameHistory } from "./frame-history.ts";
-import { GapLedger } from "./gap-ledger.ts";
+import type { GapLedger } from "./gap-ledger.ts";
 import { InputPump } from "./input-pump.ts";
 import { type OpenStation, openStation } from "./open-station.ts";
 import { Patience } from "./patience.ts";
@@ -71,8 +71,18 @@ export type RecordingResult = {
   heardSeconds: number;
   /** Unix time at which the stored sound ends; `undefined` when nothing was stored. */
   endMs: number | undefined;
+  /** The same on the monotonic clock, which is never set. */
+  endMonotonicMs: number | undefined;
   /** A connection that is open already, for the next recording to begin with. */
   next: OpenStation | undefined;
+};
+
+/** What the recording before has left. */
+export type RecordingStart = {
+  /** A connection that is open already. */
+  opened: OpenStation | undefined;
+  /** Where its sound ends on the monotonic clock; `undefined` where no recording of this program has stored any. */
+  soundEndMs: number | undefined;
 };
 
 /**
@@ -85,7 +95,7 @@ export type RecordingResult = {
  */
 export async function runRecording(
   setting: RecordingSetting,
-  opened: OpenStation | undefined,
+  { opened, soundEndMs }: RecordingStart,
   signal: AbortSignal,
 ): Promise<RecordingResult> {
   let station = opened;
@@ -96,16 +106,15 @@ export async function runRecording(
     const last = readLastRecording(setting.writer);
     if (opened === undefined && last !== undefined) resumed = await resumeRecording(setting, last, station);
     if (resumed === undefined) {
-      if (last !== undefined) await encodeRest(setting, last, signal);
+      const restEndMs = last === undefined ? undefined : await encodeRest(setting, last, signal);
       setting.writer.forgetTail();
-      // Of sound whose time was not settled, only its frames could tell what a burst repeats.
-      const isKnown = !station.isFollowing && setting.writer.resume()?.point.isSettled !== false;
-      const soundEndMs = isKnown ? setting.writer.history()?.soundEndMs : undefined;
-      await trimOverlap(station, soundEndMs, setting.clock);
+      const knownEndMs = restEndMs === undefined ? soundEndMs : undefined;
+      if (!station.isFollowing) await trimStored(station, { ...setting, soundEndMs: knownEndMs });
     }
   } catch (error) {
     station?.stream.close();
-    return { ending: toEnding(error, signal), heardSeconds: 0, endMs: undefined, next: undefined };
+    const nothing = { heardSeconds: 0, endMs: undefined, endMonotonicMs: undefined, next: undefined };
+    return { ...nothing, ending: toEnding(error, signal) };
   }
   const parts = createRecording(setting, { station, resumed }, signal);
   const { recording, pump } = parts;
@@ -119,10 +128,26 @@ export async function runRecording(
   } finally {
     await pump.close();
   }
-  const { heardSeconds, endMs } = recording;
-  if (failure === undefined && pump.end !== undefined) return { heardSeconds, endMs, ...pump.end };
+  const { heardSeconds, endMs, endMonotonicMs } = recording;
+  const stored = { heardSeconds, endMs, endMonotonicMs };
+  if (failure === undefined && pump.end !== undefined) return { ...stored, ...pump.end };
   pump.end?.next?.stream.close();
-  return { heardSeconds, endMs, ending: failure ?? DECODER_FAILED, next: undefined };
+  return { ...stored, ending: failure ?? DECODER_FAILED, next: undefined };
+}
+
+/** Of sound whose time was not settled, only its frames could tell what a burst repeats. */
+async function trimStored(
+  station: OpenStation,
+  {
+    writer,
+    clock,
+    soundEndMs,
+  }: Pick<RecordingSetting, "writer" | "clock"> & Pick<RecordingStart, "soundEndMs">,
+): Promise<void> {
+  if (writer.resume()?.point.isSettled === false) return;
+  const storedEndMs = writer.history()?.soundEndMs;
+  const endMs = storedEndMs === undefined ? undefined : station.air.toMonotonicMs(storedEndMs);
+  await trimOverlap(station, soundEndMs ?? endMs, clock);
 }
 
 function createRecording(
@@ -141,19 +166,23 @@ function createRecording(
   );
   if (resumed !== undefined) recording.markStitch(resumed.stitch);
   const reopen = (signal: AbortSignal): Promise<OpenStation> => openStation(setting, signal);
-  const stream = toUnbrokenStream(station, { ...setting, history, reopen }, signal);
+  const hasFallback = setting.show.urls.length > 1;
+  const stream = toUnbrokenStream(station, { ...setting, history, hasFallback, reopen }, signal);
   const pump = new InputPump({ ...setting, stream, history, note: (heard) => recording.note(heard) });
   return { recording, pump, input: station.stream.format };
 }
 
-/** Encodes what the last recorder had heard and not encoded; a connection that cannot be joined to it does not bring it again. */
+/**
+ * Encodes what the last recorder had heard and not encoded; a connection that cannot be joined to it does not bring it again. Returns
+ * the Unix time at which it ends; `undefined` when there was none.
+ */
 async function encodeRest(
   setting: RecordingSetting,
   { point, input, history }: LastRecording,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number | undefined> {
   const { clock, gaps, log } = setting;
-  if (history.endSeconds - point.endSeconds < REST_SECONDS_MIN) return;
+  if (history.endSeconds - point.endSeconds < REST_SECONDS_MIN) return undefined;
   const air = new AirClock({ wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() }, undefined);
   air.anchor(point.endSeconds, point.endMs, point.isSettled);
   const { format, silenceAfterMs } = setting.show;
@@ -161,7 +190,7 @@ async function encodeRest(
   const startSample = point.endSample;
   const parts = {
     ...setting,
-    gaps: new GapLedger(),
+    gaps: gaps.fork(),
     format,
     silenceAfterMs,
     air,
@@ -179,6 +208,7 @@ async function encodeRest(
     log.warn("what was heard last before the end could not be decoded", error);
   }
   if (recording.endMs !== undefined) gaps.startAfter(recording.endMs);
+  return recording.endMs;
 }
 
 /** A stream that is over: there is only the history. */

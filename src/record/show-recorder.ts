@@ -24,6 +24,12 @@ const DAY_MS = 86_400_000;
 /** A machine that has just started may not know the time yet; nothing is deleted before it had a chance to learn it. */
 const FIRST_RETENTION_MS = 3_600_000;
 
+/** The schedule is looked at anew this often: this machine's clock may be set, also back, and the machine may sleep. */
+const LOOK_EVERY_MS = 5000;
+
+/** A look that comes later than this comes from a machine that slept, or whose clock was set. */
+const MISSED_MS_MIN: number = 12 * LOOK_EVERY_MS;
+
 /** The state is told when it changes, and the newest byte's time this often. */
 const REPORT_MS = 500;
 
@@ -78,13 +84,29 @@ export class ShowRecorder {
 
   async #recordWindows(signal: AbortSignal): Promise<void> {
     const { show, writer, clock, log } = this.#parts;
+    let lookedMs = clock.nowMs();
     while (!signal.aborted) {
-      const window = toNextWindow(show, clock.nowMs());
-      this.#report("waiting");
-      await sleepUntil(clock, window.startMs, signal);
-      if (signal.aborted) return;
+      const nowMs = clock.nowMs();
+      if (nowMs - lookedMs > MISSED_MS_MIN) this.#bookMissed(lookedMs, nowMs);
+      lookedMs = nowMs;
+      const window = toNextWindow(show, nowMs);
+      if (window.startMs > nowMs) {
+        this.#report("waiting");
+        await clock.sleep(Math.min(LOOK_EVERY_MS, window.startMs - nowMs), signal);
+        continue;
+      }
       await this.#recordWindow(window, signal);
       if (!signal.aborted) this.#retention.runWhenDue(writer, show, log);
+      lookedMs = clock.nowMs();
+    }
+  }
+
+  /** The windows that came and went while this machine slept. */
+  #bookMissed(sinceMs: number, nowMs: number): void {
+    const { show, writer } = this.#parts;
+    const absence = { sinceMs, reason: "suspended", detail: "" } as const;
+    for (const gap of toDowntimeGaps(show, undefined, nowMs, absence)) {
+      if (gap.endMs < nowMs) writer.addEvent(toGapEvent(gap));
     }
   }
 

@@ -17,22 +17,22 @@ const EARLIER_MS = 50;
 const REACH_MS_MAX = 60_000;
 
 /**
- * The last frame came when its sound had just begun, an encoder fills its last packet up, and each of two times may be wrong by
- * 250 ms: sound may end so far in the future. Of a later end, the clock has been set since.
+ * The last frame came when its sound had just begun, and an encoder fills its last packet up: sound may end so far in the future.
+ * Of a later end, the clock has been set since.
  */
-const AHEAD_MS_MAX = 500;
+const AHEAD_MS_MAX = 100;
 
 /**
  * Leaves out what a new connection repeats of sound that is stored already, though its frames are others: all that left the server
- * before `endMs`.
+ * before `endMs` of the monotonic clock.
  */
 export async function trimOverlap(
   station: OpenStation,
   endMs: number | undefined,
   clock: Clock,
 ): Promise<void> {
-  const { stream, air } = station;
-  const agoMs = air.toUnixMs(clock.monotonicMs()) - (endMs ?? -Infinity);
+  const { stream } = station;
+  const agoMs = clock.monotonicMs() - (endMs ?? -Infinity);
   if (endMs === undefined || agoMs < -AHEAD_MS_MAX || agoMs > REACH_MS_MAX) return;
   const batches: Heard[] = [];
   let heardMs = 0;
@@ -50,7 +50,7 @@ export async function trimOverlap(
     }
     isBurst = knownMs - startMs > EARLIER_MS;
   }
-  let frameEndMs = air.toUnixMs(startMs);
+  let frameEndMs = startMs;
   const isNew = (frame: Frame): boolean => (frameEndMs += frame.durationSeconds * 1000) > endMs;
   stream.unread(batches.map((heard) => ({ ...heard, frames: heard.frames.filter(isNew) })));
 }

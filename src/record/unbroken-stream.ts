@@ -15,6 +15,8 @@ export type UnbrokenEnd = { ending: Ending; next: OpenStation | undefined };
 export type UnbrokenParts = ComeBackParts & {
   /** All that was heard is added to it, before it is passed on. */
   history: FrameHistory;
+  /** Whether there is another address to listen to when this one is silent. */
+  hasFallback: boolean;
   /** Told when a connection is lost or silent, before the attempts to come back. */
   onLost: (ending: Ending) => void;
 };
@@ -90,7 +92,7 @@ export async function* toUnbrokenStream(
  */
 async function replaceSilent(
   silent: StationStream,
-  { parts, search }: { parts: ComeBackParts; search: Search },
+  { parts, search }: { parts: UnbrokenParts; search: Search },
   signal: AbortSignal,
 ): Promise<Back | "spoke" | undefined> {
   const spoke = new AbortController();
@@ -101,9 +103,10 @@ async function replaceSilent(
     if (next.kind === "heard") silent.unread([next.heard]);
     spoke.abort();
   };
-  void listen();
+  const listening = listen();
+  listening.catch(() => spoke.abort());
   const either = AbortSignal.any([signal, spoke.signal]);
-  const giveUpMs = parts.clock.monotonicMs() + SILENT_MS_MAX;
+  const giveUpMs = parts.clock.monotonicMs() + (parts.hasFallback ? 0 : SILENT_MS_MAX);
   let back = await comeBack(parts, search, either);
   while (back === undefined && !either.aborted && parts.clock.monotonicMs() < giveUpMs) {
     await parts.clock.sleep(SILENT_RETRY_MS * (1 + parts.random()), either);
@@ -112,6 +115,7 @@ async function replaceSilent(
   isDecided = true;
   if (!spoke.signal.aborted) return back;
   back?.station.stream.close();
+  await listening;
   return "spoke";
 }
 

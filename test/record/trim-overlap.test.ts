@@ -26,7 +26,7 @@ for (const isSettled of [true, false]) {
     leaveSound(setting.writer, isSettled);
     // A recorder that was killed before it stored anything.
     setting.writer.forgetTail();
-    await runRecording(setting, undefined, AbortSignal.timeout(LISTEN_MS));
+    await runRecording(setting, { opened: undefined, soundEndMs: undefined }, AbortSignal.timeout(LISTEN_MS));
     close();
     const heldSeconds = (readSessions(path).at(-1)?.durationSamples ?? 0) / 48_000;
     const isTrimmed = heldSeconds < LISTEN_MS / 1000 + 1;

@@ -60,7 +60,8 @@ export async function recordOnce(
 ): Promise<RecordingResult & { path: string }> {
   const { setting, path, close } = createSetting(directory, { ...show, urls: [url] });
   try {
-    return { ...(await runRecording({ ...setting, ...options }, undefined, options.signal)), path };
+    const start = { opened: undefined, soundEndMs: undefined };
+    return { ...(await runRecording({ ...setting, ...options }, start, options.signal)), path };
   } finally {
     close();
   }
