@@ -6,6 +6,6 @@ export type Backoff = { firstMs: number; maxMs: number };
  * half, so that many clients of one dead server do not come back together.
  */
 export function toBackoffMs(backoff: Backoff, failures: number, random: () => number): number {
-  const full = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(failures, 30));
+  const full = Math.min(backoff.maxMs, backoff.firstMs * 2 ** failures);
   return full * (0.5 + random() / 2);
 }

@@ -2,8 +2,12 @@ import type { SoundShape } from "../audio/frame.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
 import type { FormatChange, Heard, Stitch } from "./station-stream.ts";
 
-/** More than this a minute of sound tells nothing any more: a station that changes its title all the time is broken. */
+/**
+ * More than this of one kind in a minute of sound tells nothing any more: a station that changes its title all the time is broken,
+ * and what else happens there is told all the same.
+ */
 const MARKS_PER_MINUTE_MAX = 30;
+const MINUTE_SECONDS = 60;
 
 /** Something that happened at a place of the stream; its time is settled when it is stored. */
 type Mark = { seconds: number; kind: string; data: NewShowEvent["data"] };
@@ -13,7 +17,7 @@ export class EventMarks {
   readonly #toMs: (seconds: number) => number;
   #marks: Mark[] = [];
   #title: string | undefined;
-  #minute = { startSeconds: 0, count: 0 };
+  #minute = { startSeconds: 0, counts: new Map<string, number>() };
 
   constructor(toMs: (seconds: number) => number) {
     this.#toMs = toMs;
@@ -31,8 +35,12 @@ export class EventMarks {
   }
 
   addMark(kind: string, data: Mark["data"], seconds: number): void {
-    if (seconds - this.#minute.startSeconds >= 60) this.#minute = { startSeconds: seconds, count: 0 };
-    if (this.#minute.count++ < MARKS_PER_MINUTE_MAX) this.#marks.push({ seconds, kind, data });
+    if (seconds - this.#minute.startSeconds >= MINUTE_SECONDS)
+      this.#minute = { startSeconds: seconds, counts: new Map() };
+    const { counts } = this.#minute;
+    const count = (counts.get(kind) ?? 0) + 1;
+    counts.set(kind, count);
+    if (count <= MARKS_PER_MINUTE_MAX) this.#marks.push({ seconds, kind, data });
   }
 
   toEvents(): NewShowEvent[] {

@@ -86,10 +86,16 @@ function toRedirect(from: URL, location: string): URL {
   throw toError(from, `redirects to ${url?.protocol ?? "something"} and not to an HTTP address`);
 }
 
+/** As much of a header as a person reads in a message. */
+const HEADER_CHARS_MAX = 40;
+
 function requirePlain(response: IncomingMessage, url: URL): void {
   const encoding = response.headers["content-encoding"];
   if (encoding === undefined || encoding === "identity") return;
-  throw toError(url, `compresses its stream (${encoding.slice(0, 40)}) though nobody asked for it`);
+  throw toError(
+    url,
+    `compresses its stream (${encoding.slice(0, HEADER_CHARS_MAX)}) though nobody asked for it`,
+  );
 }
 
 /** As much of a body as tells whether it is a playlist, all of it if it is one, and the body as if nothing had been read. */

@@ -1,4 +1,5 @@
 import { AppError } from "../core/app-error.ts";
+import type { Clock } from "../core/clock.ts";
 import { type Backoff, toBackoffMs } from "../core/backoff.ts";
 import { type OpenStation, openStation } from "./open-station.ts";
 import {
@@ -7,7 +8,7 @@ import {
   type RecordingStart,
   runRecording,
 } from "./run-recording.ts";
-import { type Ending, toText } from "./station-stream.ts";
+import { type Ending, type Heard, toText } from "./station-stream.ts";
 
 /** Some stations block addresses that hammer them. */
 const RECONNECT: Backoff = { firstMs: 100, maxMs: 30_000 };
@@ -33,7 +34,7 @@ export type KeepParts = Omit<RecordingSetting, "url"> & {
 
 /**
  * One recording after the other until `signal` aborts, with growing pauses while nothing comes. The addresses of a show are
- * tried in order; while a later one is heard, the first is tried again and again, and taken as soon as it answers.
+ * tried in order; while a later one is heard, the first is tried again and again, and taken when it has proved to be well.
  */
 export async function keepRecording(parts: KeepParts, signal: AbortSignal): Promise<void> {
   const { show, clock, log } = parts;
@@ -99,7 +100,7 @@ async function recordFrom(
   return { result: { ...result, ending }, first };
 }
 
-/** Connects to the first address as soon as that is possible; `undefined` when `over` aborts before. */
+/** Connects to the first address as soon as that is possible and it is well; `undefined` when `over` aborts before. */
 async function tryFirst(
   setting: RecordingSetting,
   over: AbortSignal,
@@ -113,7 +114,9 @@ async function tryFirst(
     const giveUp = (): void => opening.abort();
     over.addEventListener("abort", giveUp, { once: true });
     try {
-      return await openStation({ ...setting, url }, AbortSignal.any([signal, opening.signal]));
+      const station = await openStation({ ...setting, url }, AbortSignal.any([signal, opening.signal]));
+      if (await isProved(station, setting.clock, over)) return station;
+      station.stream.close();
     } catch (error) {
       // Not well yet: the fallback goes on, and the log has said why it is heard.
       if (!(error instanceof AppError) && !over.aborted) throw error;
@@ -121,4 +124,17 @@ async function tryFirst(
       over.removeEventListener("abort", giveUp);
     }
   }
+}
+
+/** Whether a station is well for long enough, or until `over` aborts; what it says meanwhile is heard again by whoever records it. */
+async function isProved({ stream }: OpenStation, clock: Clock, over: AbortSignal): Promise<boolean> {
+  const batches: Heard[] = [];
+  const endMs = clock.monotonicMs() + WELL_AFTER_SECONDS * 1000;
+  while (clock.monotonicMs() < endMs && !over.aborted) {
+    const next = await stream.next();
+    if (next.kind !== "heard") return false;
+    batches.push(next.heard);
+  }
+  stream.unread(batches);
+  return true;
 }

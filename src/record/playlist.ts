@@ -44,9 +44,12 @@ export function parsePlaylist(bytes: Uint8Array, base: URL): readonly URL[] | un
   return isNamed || /^https?:\/\//i.test(entries[0] ?? "") ? toUrls(entries, base) : undefined;
 }
 
+/** Sound is not text for so long. */
+const TEXT_BYTES = 512;
+
 /** Playlists are text to their end; sound is not for long. */
 export function isText(bytes: Uint8Array): boolean {
-  return !bytes.subarray(0, 512).some((byte) => byte < 32 && byte !== 9 && byte !== 10 && byte !== 13);
+  return !bytes.subarray(0, TEXT_BYTES).some((byte) => byte < 32 && byte !== 9 && byte !== 10 && byte !== 13);
 }
 
 function toUrls(entries: readonly string[], base: URL): URL[] {

@@ -91,6 +91,7 @@ export class ShowRecorder {
       lookedMs = nowMs;
       const window = toNextWindow(show, nowMs);
       if (window.startMs > nowMs) {
+        await this.#waitForRoom(signal);
         this.#report("waiting");
         await clock.sleep(Math.min(LOOK_EVERY_MS, window.startMs - nowMs), signal);
         continue;
@@ -183,7 +184,7 @@ export class ShowRecorder {
     await clock.sleep(FIRST_RETENTION_MS, signal);
     while (!signal.aborted) {
       this.#retention.runWhenDue(writer, show, log);
-      await sleepUntil(clock, clock.nowMs() + DAY_MS, signal);
+      await clock.sleep(DAY_MS, signal);
     }
   }
 

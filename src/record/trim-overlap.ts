@@ -5,11 +5,14 @@ import type { Heard } from "./station-stream.ts";
 
 /**
  * A burst has come by then, and with it the time of the first sound to a frame. What is listened to meanwhile is not durable
- * yet, so this is less than the half second after which the first piece of it is due.
+ * yet: on a usual line this is less than the half second after which the first piece of it is due.
  */
 const LISTEN_MS = 250;
 
-/** On a slow line or a busy machine a burst takes longer; each part of it still tells an earlier start than the one before. */
+/**
+ * On a slow line or a busy machine a burst takes longer; each part of it still tells an earlier start than the one before. What a kill
+ * takes meanwhile comes again with the burst of the next connection.
+ */
 const LISTEN_MS_MAX = 2000;
 const EARLIER_MS = 50;
 
