@@ -22,7 +22,7 @@ const LATE_MS_MAX = 7000;
 /** Behind lost frames, sound is late by the same all the time. */
 const STEADY_MS = 60;
 
-/** Sound of a connection that is lost meanwhile shows in this time whether it catches up. */
+/** Sound of a connection that is lost meanwhile shows in this time whether it catches up; behind damage it is not asked. */
 const PACE_MS_MIN = 1000;
 
 /** A server's `Date` counts whole seconds; within this much of it, this machine's finer clock is right. */
@@ -36,8 +36,11 @@ const ANSWER_MS_MAX = 500;
 
 const MINUTE_MS = 60_000;
 
-/** Frames that came together: where the first and the last of them begin, in the sound of the recording. */
-export type ArrivedSound = { firstSeconds: number; lastSeconds: number };
+/**
+ * Frames that came together: where the first and the last of them begin, in the sound of the recording, and whether there were bytes
+ * before them that are no frames.
+ */
+export type ArrivedSound = { firstSeconds: number; lastSeconds: number; isBehindDamage?: boolean };
 
 type Arrival = ArrivedSound & { arrivalMs: number; boundMs: number };
 
@@ -145,7 +148,8 @@ export class AirClock {
     const [first] = this.#late;
     if (first === undefined) return;
     const isCatchingUp = this.#late.some(({ boundMs }) => boundMs < first.boundMs - JUMP_MS);
-    if (!isCatchingUp && this.#lastArrivalMs - first.arrivalMs >= PACE_MS_MIN) this.#isJump = true;
+    const isClear = this.#lastArrivalMs - first.arrivalMs >= PACE_MS_MIN || first.isBehindDamage === true;
+    if (!isCatchingUp && isClear) this.#isJump = true;
   }
 
   /** Places the sound behind a jump that has become clear anew, from now on. It may hold another one. */
@@ -191,7 +195,8 @@ export class AirClock {
       this.#isJump = true;
     } else if (offMs > JUMP_MS) {
       this.#late.push(arrival);
-      const lateMs = arrivalMs - (this.#late[0]?.arrivalMs ?? arrivalMs);
+      if (toSpanMs(this.#late) >= LATE_MS_MIN) this.#late = withoutEarlier(this.#late);
+      const lateMs = toSpanMs(this.#late);
       this.#isJump = lateMs >= LATE_MS_MIN && isSteady(this.#late);
       if (!this.#isJump && lateMs >= LATE_MS_MAX) this.#late = [arrival];
     } else {
@@ -202,6 +207,24 @@ export class AirClock {
     }
     this.#lastSeconds = lastSeconds;
   }
+}
+
+/** From the first arrival to the last. */
+function toSpanMs(arrivals: readonly Arrival[]): number {
+  return (arrivals.at(-1)?.arrivalMs ?? 0) - (arrivals.at(0)?.arrivalMs ?? 0);
+}
+
+/** Sound that was less late than all that came in a while behind it had only been held up: what is lost comes after it. */
+function withoutEarlier(arrivals: Arrival[]): Arrival[] {
+  const lastMs = arrivals.at(-1)?.arrivalMs ?? 0;
+  let leastMs = Infinity;
+  for (let index = arrivals.length - 1; index >= 0; index--) {
+    const { arrivalMs, boundMs } = arrivals[index] ?? { arrivalMs: lastMs, boundMs: leastMs };
+    if (lastMs - arrivalMs >= LATE_MS_MIN / 2 && boundMs < leastMs - STEADY_MS)
+      return arrivals.slice(index + 1);
+    leastMs = Math.min(leastMs, boundMs);
+  }
+  return arrivals;
 }
 
 /** Whether the earliest arrivals of both halves of a while tell the same. */

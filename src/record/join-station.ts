@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { findJoin, type Join } from "./find-join.ts";
-import type { Ending, Heard, StationStream } from "./station-stream.ts";
+import type { Ending } from "./ending.ts";
+import type { Heard, StationStream } from "./station-stream.ts";
 
 /** What several matches would do for is decided by the time away after this long. */
 const LIKELY_AFTER_MS = 700;

@@ -8,7 +8,8 @@ import {
   type RecordingStart,
   runRecording,
 } from "./run-recording.ts";
-import { type Ending, type Heard, toText } from "./station-stream.ts";
+import { type Ending, toText } from "./ending.ts";
+import type { Heard } from "./station-stream.ts";
 
 /** Some stations block addresses that hammer them. */
 const RECONNECT: Backoff = { firstMs: 100, maxMs: 30_000 };

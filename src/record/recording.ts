@@ -123,6 +123,7 @@ export class Recording {
     air.observe(heard.arrivalMs, {
       firstSeconds: endSeconds - durationSeconds,
       lastSeconds: endSeconds - Math.min(last.durationSeconds, NEWEST_SECONDS),
+      isBehindDamage: heard.isBehindDamage ?? false,
     });
     if (air.unsettledSeconds !== wasUnsettled) this.#splitAtUnsettled();
     this.#saveInput();

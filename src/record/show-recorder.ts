@@ -14,7 +14,7 @@ import { Retention } from "./retention.ts";
 import type { SavePace } from "./save-pace.ts";
 import { type RecordingWindow, toNextDayMs, toNextWindow } from "./schedule.ts";
 import { sleepUntil } from "./sleep-until.ts";
-import { type Ending, toText } from "./station-stream.ts";
+import { type Ending, toText } from "./ending.ts";
 import type { StreamSource } from "./stream-source.ts";
 import { waitForRoom } from "./wait-for-room.ts";
 import { watchClock } from "./watch-clock.ts";

@@ -9,13 +9,14 @@ import {
   type StreamParser,
   toSeconds,
 } from "../audio/frame.ts";
-import { AppError, toReason } from "../core/app-error.ts";
+import { AppError } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { GapReason } from "../core/show-event.ts";
 import { describeContent } from "./describe-content.ts";
-import { IcyDemuxer } from "./icy-demuxer.ts";
+import type { Ending } from "./ending.ts";
 import { InflowLimit } from "./inflow-limit.ts";
+import { type Chunk, readChunks } from "./read-chunks.ts";
 import { StallWatch } from "./stall-watch.ts";
 import type { StreamConnection } from "./stream-source.ts";
 
@@ -32,20 +33,14 @@ const FRAMELESS_MAX: Readonly<Record<StreamFormat, { bytes: number; ms: number }
   ogg: { bytes: 1280 * 1024, ms: 30_000 },
 };
 
-/** Why a connection or a session is over. */
-export type Ending = { reason: GapReason; detail: string };
-
-/** An ending in words. */
-export function toText({ reason, detail }: Ending): string {
-  return detail === "" ? reason : `${reason}: ${detail}`;
-}
-
 /** What came with one read of the network. */
 export type Heard = {
   frames: readonly Frame[];
   titles: readonly string[];
   /** On the monotonic clock. */
   arrivalMs: number;
+  /** Set where bytes that were no frame came before these frames: there may be sound that is lost. */
+  isBehindDamage?: boolean;
   /** Set where these frames come from a new connection and go on exactly after the ones before. */
   stitch?: Stitch;
   /** Set where the station begins to code its sound in another way. */
@@ -64,8 +59,6 @@ export type Stitch = { reason: GapReason; awayMs: number; overlapFrames: number;
 export type Next =
   | { kind: "heard"; heard: Heard }
   | { kind: "stalled" | "ended" | "changed"; ending: Ending };
-
-type Chunk = { audio: Uint8Array; titles: readonly string[]; arrivalMs: number };
 
 /**
  * Reads a connection as far as its format can be told. Throws `network` when it ends or falls silent before, and `unsupported`
@@ -109,6 +102,8 @@ export class StationStream {
   #lastArrivalMs = 0;
   #newest: Uint8Array = new Uint8Array(0);
   #frameless = { bytes: 0, sinceMs: 0 };
+  /** What the parser had skipped when frames came last. */
+  #skippedBytes: number | undefined;
 
   constructor(parts: {
     connection: StreamConnection;
@@ -222,9 +217,18 @@ export class StationStream {
       ? { ...this.#frameless, bytes: this.#frameless.bytes + audio.length }
       : { bytes: 0, sinceMs: arrivalMs };
     this.#measureBurst(arrivalMs);
-    const told = { titles: [...titles, ...this.#parser.takeTitles()], arrivalMs };
+    const titlesToTell = [...titles, ...this.#parser.takeTitles()];
+    const told = { titles: titlesToTell, arrivalMs, isBehindDamage: this.#takeDamage(frames) };
     const formatChange = this.#takeFormatChange();
     return formatChange === undefined ? { frames, ...told } : { frames, ...told, formatChange };
+  }
+
+  /** Before the first frame there is only the end of one that the connection does not have. */
+  #takeDamage(frames: readonly Frame[]): boolean {
+    if (frames.length === 0) return false;
+    const knownBytes = this.#skippedBytes;
+    this.#skippedBytes = this.#parser.skippedBytes;
+    return knownBytes !== undefined && knownBytes !== this.#skippedBytes;
   }
 
   #takeFormatChange(): FormatChange | undefined {
@@ -271,26 +275,4 @@ function toUndetected(bytes: Uint8Array, ending: Ending): AppError {
 
 function toUnsupported(what: string): AppError {
   return new AppError("unsupported", `the station sends neither MP3, ADTS AAC nor Ogg but ${what}`);
-}
-
-/** The bytes of a connection, until it is over for whatever reason: that is told, never thrown. */
-async function* readChunks(
-  connection: StreamConnection,
-  clock: Clock,
-  signal: AbortSignal,
-): AsyncGenerator<Chunk, Ending> {
-  const icy =
-    connection.icyMetaInterval === undefined ? undefined : new IcyDemuxer(connection.icyMetaInterval);
-  try {
-    for await (const bytes of connection.body) {
-      const arrivalMs = clock.monotonicMs();
-      yield { ...(icy?.push(bytes) ?? { audio: bytes, titles: [] }), arrivalMs };
-    }
-    if (!signal.aborted) return { reason: "disconnected", detail: "the station closed the connection" };
-  } catch (error) {
-    if (!signal.aborted) return { reason: "disconnected", detail: toReason(error) };
-  } finally {
-    connection.close();
-  }
-  return { reason: "stopped", detail: "" };
 }

@@ -1,7 +1,8 @@
 import { type Back, comeBack, type ComeBackParts, type Search } from "./come-back.ts";
 import type { FrameHistory } from "./frame-history.ts";
 import { type OpenStation, toFollowing } from "./open-station.ts";
-import type { Ending, Heard, Next, StationStream, Stitch } from "./station-stream.ts";
+import type { Ending } from "./ending.ts";
+import type { Heard, Next, StationStream, Stitch } from "./station-stream.ts";
 
 /** A server that was paused as a whole goes on with the old connection, and has kept what was not sent. */
 const SILENT_MS_MAX = 30_000;

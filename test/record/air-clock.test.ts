@@ -126,3 +126,25 @@ test("of any other Date the fraction of the second is not known, and the middle 
   assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs - 10_000), 500 - 10_000);
   assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs + 7000), 7500);
 });
+
+test("sound that was a little late right before frames were lost stays where it is, and what is behind them is placed anew", () => {
+  const air = new AirClock(NOW, undefined);
+  for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
+  observe(air, 20_170, 20);
+  for (let second = 21; second < 25; second++) observe(air, second * 1000 + 1500, second);
+  assert.equal(air.jumpSeconds, undefined);
+  for (let second = 25; second < 28; second++) observe(air, second * 1000 + 1500, second);
+  assert.deepEqual(air.takeJump(), { seconds: 21, byMs: 1500 });
+  assert.equal(air.toMs(20), NOW.wallMs + 21_500);
+});
+
+test("the last sound of a connection has jumped when it is late behind damage, however short it is", () => {
+  for (const isBehindDamage of [true, false]) {
+    const air = new AirClock(NOW, undefined);
+    for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
+    air.observe(NOW.monotonicMs + 20_800, { firstSeconds: 20, lastSeconds: 20, isBehindDamage });
+    observe(air, 21_300, 20.5);
+    air.end();
+    assert.equal(air.jumpSeconds, isBehindDamage ? 20 : undefined);
+  }
+});
