@@ -15,7 +15,8 @@ const SYNTAXES: Readonly<Record<FrameFormat, Syntax>> = {
  *
  * While in step, a frame is passed on when its own header is right and the next one follows it. After anything else the
  * parser looks for two headers that agree, one right behind the other: a single match is common inside damaged audio,
- * and a decoder that is fed such a frame loses far more than the frame. At the end of the stream the last frame, which
+ * and a decoder that is fed such a frame loses far more than the frame. A header that only seems to be one may tell of a frame of
+ * 8 KiB, which takes seconds to come: it is not waited for where two frames, one behind the other, are found behind it. At the end of the stream the last frame, which
  * nothing follows, is passed on when it is whole.
  */
 export class FrameParser implements StreamParser {
@@ -23,6 +24,8 @@ export class FrameParser implements StreamParser {
   readonly #syntax: Syntax;
   readonly #queue = new ByteQueue();
   #skippedBytes = 0;
+  /** Whether the next byte is right behind a frame. */
+  #isInStep = false;
   #first: FrameHeader | undefined;
   #last: FrameHeader | undefined;
 
@@ -64,29 +67,47 @@ export class FrameParser implements StreamParser {
   }
 
   #take(isEnd: boolean): Frame[] {
-    const { parse, headerBytes } = this.#syntax;
+    const { headerBytes } = this.#syntax;
     const bytes = this.#queue.peek();
     const taken: Frame[] = [];
+    let takenBytes = 0;
+    let stepOffset = this.#isInStep ? 0 : -1;
+    /** The first place at which a frame may begin that is not whole yet. */
+    let begunOffset: number | undefined;
     let offset = 0;
     while (offset + headerBytes <= bytes.length) {
-      const header = parse(bytes, offset);
-      const end = header === undefined ? offset : offset + header.frameBytes;
-      if (header !== undefined && !isEnd && end + headerBytes > bytes.length) break;
-      if (header === undefined || !this.#isFollowed(bytes, end, header, isEnd)) {
+      const found = this.#find(bytes, offset, isEnd);
+      if (found === "begun" && offset === stepOffset) break;
+      if (found === "begun") begunOffset ??= offset;
+      const end = typeof found === "string" ? offset : offset + found.frameBytes;
+      const isProved = begunOffset === undefined || typeof this.#find(bytes, end, isEnd) !== "string";
+      if (typeof found === "string" || !isProved) {
         offset++;
-        this.#skippedBytes++;
         continue;
       }
-      taken.push({
-        bytes: bytes.subarray(offset, end),
-        durationSeconds: header.samples / header.sampleRate,
-      });
-      this.#first ??= header;
-      this.#last = header;
-      offset = end;
+      taken.push({ bytes: bytes.subarray(offset, end), durationSeconds: found.samples / found.sampleRate });
+      this.#first ??= found;
+      this.#last = found;
+      takenBytes += found.frameBytes;
+      begunOffset = undefined;
+      stepOffset = offset = end;
     }
-    this.#queue.consume(offset);
+    const usedBytes = begunOffset ?? offset;
+    this.#isInStep = usedBytes === stepOffset;
+    this.#skippedBytes += usedBytes - takenBytes;
+    this.#queue.consume(usedBytes);
     return taken;
+  }
+
+  /** What begins at a place: a frame, one that may be whole when more has come, or none. */
+  #find(bytes: Uint8Array, offset: number, isEnd: boolean): FrameHeader | "begun" | "none" {
+    const { parse, headerBytes } = this.#syntax;
+    if (offset + headerBytes > bytes.length) return isEnd ? "none" : "begun";
+    const header = parse(bytes, offset);
+    if (header === undefined) return "none";
+    const end = offset + header.frameBytes;
+    if (!isEnd && end + headerBytes > bytes.length) return "begun";
+    return this.#isFollowed(bytes, end, header, isEnd) ? header : "none";
   }
 
   #toShape(header: FrameHeader | undefined): SoundShape | undefined {

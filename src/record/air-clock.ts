@@ -23,7 +23,7 @@ const LATE_MS_MAX = 7000;
 const STEADY_MS = 60;
 
 /** Sound of a connection that is lost meanwhile shows in this time whether it catches up; behind damage it is not asked. */
-const PACE_MS_MIN = 1000;
+const PACE_MS_MIN = 300;
 
 /** A server's `Date` counts whole seconds; within this much of it, this machine's finer clock is right. */
 const DATE_TOLERANCE_MS = 2000;
@@ -145,11 +145,7 @@ export class AirClock {
 
   /** No more sound comes: what was late for a while and did not begin to catch up would not have done so. */
   end(): void {
-    const [first] = this.#late;
-    if (first === undefined) return;
-    const isCatchingUp = this.#late.some(({ boundMs }) => boundMs < first.boundMs - JUMP_MS);
-    const isClear = this.#lastArrivalMs - first.arrivalMs >= PACE_MS_MIN || first.isBehindDamage === true;
-    if (!isCatchingUp && isClear) this.#isJump = true;
+    if (isLost(this.#late)) this.#isJump = true;
   }
 
   /** Places the sound behind a jump that has become clear anew, from now on. It may hold another one. */
@@ -185,6 +181,15 @@ export class AirClock {
     this.#wallMinusMonotonicMs = this.#anchor.unixMs - this.#anchor.seconds * 1000 - lineMs;
   }
 
+  /** Sound that has been late for long has jumped, or was held up. It may have jumped a second time meanwhile. */
+  #judgeLate(): void {
+    const earlier = this.#late.slice(0, countEarlier(this.#late));
+    this.#isJump = isLost(earlier) || (earlier.length === 0 && isSteady(this.#late));
+    if (this.#isJump) return;
+    const isOver = earlier.length === 0 && toSpanMs(this.#late) >= LATE_MS_MAX;
+    this.#late = this.#late.slice(isOver ? -1 : earlier.length);
+  }
+
   #follow(arrival: Arrival): void {
     const { arrivalMs, boundMs, lastSeconds } = arrival;
     const offMs = boundMs - this.#lineMs;
@@ -195,10 +200,7 @@ export class AirClock {
       this.#isJump = true;
     } else if (offMs > JUMP_MS) {
       this.#late.push(arrival);
-      if (toSpanMs(this.#late) >= LATE_MS_MIN) this.#late = withoutEarlier(this.#late);
-      const lateMs = toSpanMs(this.#late);
-      this.#isJump = lateMs >= LATE_MS_MIN && isSteady(this.#late);
-      if (!this.#isJump && lateMs >= LATE_MS_MAX) this.#late = [arrival];
+      if (toSpanMs(this.#late) >= LATE_MS_MIN) this.#judgeLate();
     } else {
       this.#late = [];
       this.#earliest.add(arrivalMs, boundMs);
@@ -214,17 +216,25 @@ function toSpanMs(arrivals: readonly Arrival[]): number {
   return (arrivals.at(-1)?.arrivalMs ?? 0) - (arrivals.at(0)?.arrivalMs ?? 0);
 }
 
-/** Sound that was less late than all that came in a while behind it had only been held up: what is lost comes after it. */
-function withoutEarlier(arrivals: Arrival[]): Arrival[] {
+/** How many arrivals were less late than all that came in a while behind them: what is lost comes after those. */
+function countEarlier(arrivals: readonly Arrival[]): number {
   const lastMs = arrivals.at(-1)?.arrivalMs ?? 0;
   let leastMs = Infinity;
-  for (let index = arrivals.length - 1; index >= 0; index--) {
-    const { arrivalMs, boundMs } = arrivals[index] ?? { arrivalMs: lastMs, boundMs: leastMs };
-    if (lastMs - arrivalMs >= LATE_MS_MIN / 2 && boundMs < leastMs - STEADY_MS)
-      return arrivals.slice(index + 1);
+  const isEarlier = ({ arrivalMs, boundMs }: Arrival): boolean => {
+    const isLess = lastMs - arrivalMs >= LATE_MS_MIN / 2 && boundMs < leastMs - STEADY_MS;
     leastMs = Math.min(leastMs, boundMs);
-  }
-  return arrivals;
+    return isLess;
+  };
+  const fromEnd = arrivals.toReversed().findIndex(isEarlier);
+  return fromEnd < 0 ? 0 : arrivals.length - fromEnd;
+}
+
+/** Whether late sound, of which no more comes, is behind lost sound: what was only held up catches up. */
+function isLost(arrivals: readonly Arrival[]): boolean {
+  const [first] = arrivals;
+  if (first === undefined) return false;
+  const isCatchingUp = arrivals.some(({ boundMs }) => boundMs < first.boundMs - JUMP_MS);
+  return !isCatchingUp && (first.isBehindDamage === true || toSpanMs(arrivals) >= PACE_MS_MIN);
 }
 
 /** Whether the earliest arrivals of both halves of a while tell the same. */

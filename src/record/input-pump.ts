@@ -38,6 +38,13 @@ export class InputPump {
     return this.#end;
   }
 
+  /** Waits for the first frame; false when the stream was over before there was one. */
+  async begin(): Promise<boolean> {
+    const { history } = this.#parts;
+    while (history.endNumber === 0 && this.#end === undefined) await this.#readOnce();
+    return history.endNumber > 0;
+  }
+
   /** The frames from `number` on, for one encoder. That it stops taking them does not end the stream. */
   async *feed(number: number): AsyncGenerator<Uint8Array> {
     const { history, clock } = this.#parts;

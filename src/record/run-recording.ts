@@ -227,6 +227,7 @@ async function encodeAll(
   using patience = new Patience(setting.clock, signal);
   const onLevels = (levels: readonly Level[]): void => recording.measure(levels);
   const settings = { input, format: setting.show.format, onLevels };
+  if (!(await pump.begin())) return;
   for (let failures = 0; ;) {
     const startSample = recording.keeper.endSample;
     const number = recording.beginEncoder(failures > DECODER_RETRIES);

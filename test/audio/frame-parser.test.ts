@@ -3,6 +3,7 @@ import { before, test } from "node:test";
 
 import * as fc from "fast-check";
 
+import { parseAdtsHeader } from "../../src/audio/adts-header.ts";
 import { detectFormat } from "../../src/audio/detect-format.ts";
 import { FrameParser } from "../../src/audio/frame-parser.ts";
 import { type FrameFormat, toSeconds } from "../../src/audio/frame.ts";
@@ -65,6 +66,19 @@ for (const format of FORMATS) {
   });
 }
 
+test("what seems to be a header of a frame of 7 KiB, in the middle of another frame, holds nothing back", () => {
+  const parser = new FrameParser("aac");
+  const stream = streams.aac;
+  const falseHeader = Uint8Array.of(0xff, 0xf1, 0xd7, 0x7b, 0x55, 0x55, 0x55);
+  const second = nextFrameStart(stream, 0);
+  parser.push(concatBytes([falseHeader, stream.subarray(30, second)]));
+  const frames = parser.push(stream.subarray(second, second + 2500));
+  assert.deepEqual(frames[0]?.bytes, stream.subarray(second, nextFrameStart(stream, second)));
+  assert.equal(parser.skippedBytes, falseHeader.length + second - 30);
+  const rest = [...frames, ...parser.push(stream.subarray(second + 2500)), ...parser.end()];
+  assert.deepEqual(concatBytes(rest.map((frame) => frame.bytes)), stream.subarray(second));
+});
+
 test("a page of HTML, silence and noise are no stream", () => {
   assert.equal(detectFormat(new TextEncoder().encode("<html>not found</html>".repeat(100))), undefined);
   assert.equal(detectFormat(new Uint8Array(8192)), undefined);
@@ -78,6 +92,11 @@ test("a last frame that is cut off is not passed on", () => {
   const count = frames.reduce((sum, part) => sum + part.length, 0);
   assert.equal(count, countFrames("mp3", streams.mp3) - 1);
 });
+
+/** Where the frame ends that begins at `offset` of an ADTS stream. */
+function nextFrameStart(stream: Uint8Array, offset: number): number {
+  return offset + (parseAdtsHeader(stream, offset)?.frameBytes ?? 0);
+}
 
 function countFrames(format: FrameFormat, stream: Uint8Array): number {
   const parser = new FrameParser(format);

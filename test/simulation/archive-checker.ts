@@ -7,7 +7,7 @@ import { addTo, type Deliveries, SLACK_SAMPLES, type Sounds, type Stretch } from
 import { type Interval, IntervalSet } from "./interval-set.ts";
 import { type Heard, readSounds, SessionReader } from "./session-reader.ts";
 import type { SimulatedMachine } from "./simulated-machine.ts";
-import { ERROR_MS_MAX, type TimeReference, toReferences } from "./time-reference.ts";
+import { DATE_ROUNDING_MS, ERROR_MS_MAX, type TimeReference, toReferences } from "./time-reference.ts";
 import type { Trace } from "./trace.ts";
 
 /** SPEC 8: what a kill may cost. */
@@ -16,11 +16,17 @@ const LOST_MS_MAX = 1000;
 /** Holes and overlaps up to this cannot be told from the error of the clocks. */
 const EDGE_MS = 250;
 
+/** Two sessions whose clocks are known only as far as a server's `Date` tells meet as well as that does. */
+const DATE_SEAM_MS = EDGE_MS + DATE_ROUNDING_MS;
+
 /** Damage is met again by a burst, and by the next look at the archive, within this time. */
 const SEAMS_FOR_MS = 120_000;
 
-/** Frames from before and behind a hole may come in one read of the network, a fifth of a second: nothing tells where in it the hole is. */
-const BLUR_MS = 250;
+/**
+ * Frames from before and behind a hole may come in one read of the network, a fifth of a second, and behind a frame that was held
+ * back until another one followed, an eighth: nothing tells where among them the hole is.
+ */
+const BLUR_MS = 350;
 
 const HOUR_MS = 3_600_000;
 
@@ -103,6 +109,7 @@ export class ArchiveChecker {
   #reportedHoles = new Set<number>();
   #isClockRight = true;
   #seamsUntilMs = 0;
+  #dateSeamUntilMs = 0;
   #doubledMs = 0;
 
   /** What lies before now is not expected to be there. */
@@ -117,6 +124,11 @@ export class ArchiveChecker {
    */
   expectSeams(): void {
     this.#seamsUntilMs = this.#parts.machine.time.elapsedMs + SEAMS_FOR_MS;
+  }
+
+  /** A session has begun whose clock is not known any better. */
+  #expectDateSeam(): void {
+    this.#dateSeamUntilMs = this.#parts.machine.time.elapsedMs + SEAMS_FOR_MS;
   }
 
   /** From here on the machine's clock steps, and sound may claim the time of other sound. */
@@ -209,6 +221,7 @@ export class ArchiveChecker {
     const end = this.#session?.end;
     const isUnbroken = end?.epoch === first.epoch && first.sample - end.sample <= SLACK_SAMPLES;
     const own = this.#parts.deliveries.connectionsOf(first.epoch, first.sample).flatMap(toReferences);
+    if (own.some(({ toleranceMs }) => toleranceMs > ERROR_MS_MAX)) this.#expectDateSeam();
     if (own.length === 0) this.#parts.onFault(`sound that was never sent: ${toText(toStretch(first))}`);
     return isUnbroken ? [...before, ...own] : own;
   }
@@ -296,7 +309,9 @@ export class ArchiveChecker {
   }
 
   get #seamMs(): number {
-    return this.#parts.machine.time.elapsedMs <= this.#seamsUntilMs ? EDGE_MS : 0;
+    const nowMs = this.#parts.machine.time.elapsedMs;
+    if (nowMs <= this.#dateSeamUntilMs) return DATE_SEAM_MS;
+    return nowMs <= this.#seamsUntilMs ? EDGE_MS : 0;
   }
 
   #reportLost(stretch: Stretch): void {

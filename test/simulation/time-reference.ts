@@ -7,7 +7,7 @@ export type TimeReference = { errorMs: number; toleranceMs: number };
 export const ERROR_MS_MAX = 250;
 
 /** A `Date` counts whole seconds. */
-const DATE_ROUNDING_MS = 500;
+export const DATE_ROUNDING_MS = 500;
 
 /** Within this much of its `Date`, a server's clock and the machine's agree, and the machine's is the finer one. */
 const AGREE_MS = 2000;
