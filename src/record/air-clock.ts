@@ -22,7 +22,7 @@ const LATE_MS_MAX = 7000;
 /** Behind lost frames, sound is late by the same all the time. */
 const STEADY_MS = 60;
 
-/** Sound of a connection that is lost meanwhile shows in this time whether it catches up; behind damage it is not asked. */
+/** Sound of a connection that is lost meanwhile shows in this time whether it catches up; behind damage it is not waited for longer. */
 const PACE_MS_MIN = 300;
 
 /** A server's `Date` counts whole seconds; within this much of it, this machine's finer clock is right. */
@@ -200,7 +200,10 @@ export class AirClock {
       this.#isJump = true;
     } else if (offMs > JUMP_MS) {
       this.#late.push(arrival);
-      if (toSpanMs(this.#late) >= LATE_MS_MIN) this.#judgeLate();
+      const [first] = this.#late;
+      const isDamage = first?.isBehindDamage === true && toSpanMs(this.#late) >= PACE_MS_MIN;
+      if (isDamage) this.#isJump = isLost(this.#late);
+      else if (toSpanMs(this.#late) >= LATE_MS_MIN) this.#judgeLate();
     } else {
       this.#late = [];
       this.#earliest.add(arrivalMs, boundMs);
@@ -229,11 +232,14 @@ function countEarlier(arrivals: readonly Arrival[]): number {
   return fromEnd < 0 ? 0 : arrivals.length - fromEnd;
 }
 
-/** Whether late sound, of which no more comes, is behind lost sound: what was only held up catches up. */
+/**
+ * Whether late sound, of which no more comes, is behind lost sound: what was only held up catches up. The first of it may have come
+ * with a frame from before, and counts only when there is no other.
+ */
 function isLost(arrivals: readonly Arrival[]): boolean {
-  const [first] = arrivals;
-  if (first === undefined) return false;
-  const isCatchingUp = arrivals.some(({ boundMs }) => boundMs < first.boundMs - JUMP_MS);
+  const [first, second = first] = arrivals;
+  if (first === undefined || second === undefined) return false;
+  const isCatchingUp = arrivals.some(({ boundMs }) => boundMs < second.boundMs - JUMP_MS);
   return !isCatchingUp && (first.isBehindDamage === true || toSpanMs(arrivals) >= PACE_MS_MIN);
 }
 

@@ -23,8 +23,11 @@ import type { Heard, Stitch } from "./station-stream.ts";
 /** MP3 needs five frames before the one that is wanted, because frames borrow bits of earlier ones; AAC needs three. */
 const PRE_ROLL_FRAMES = 8;
 
-/** Input is saved by itself when it is late by half a turn: at live pace it is saved with the pieces, and never is. */
-const INPUT_PACE = 1.5;
+/**
+ * Input is saved by itself when it is late by so many turns: at live pace it is saved with the pieces, and never is. With the quarter of
+ * a second that may come at once, less than two turns are lost in a kill.
+ */
+const INPUT_PACE = 1.4;
 
 /** A long page of Ogg is sent when its last packet is complete: only its end is as new as its arrival. */
 const NEWEST_SECONDS = 0.05;
@@ -159,9 +162,13 @@ export class Recording {
     if (pieces.at(-1)?.isSegmentEnd === true) this.#placeBoundary();
   }
 
-  /** Takes what is left of an encoder that has ended, for whatever reason. */
+  /** Takes what is left of an encoder that has ended, for whatever reason: no other one adds to its session. */
   endEncoder(): void {
-    for (const piece of this.#cutter?.end() ?? []) this.#keeper.keep(piece);
+    const { air } = this.#parts;
+    do {
+      for (const piece of this.#cutter?.end() ?? []) this.#keeper.keep(piece);
+      air.end();
+    } while (this.#placeJump());
   }
 
   /** The recording goes on from another recorder's; told in it. */
@@ -177,8 +184,7 @@ export class Recording {
   /** Stores what is left as a short last segment. */
   finish(): void {
     this.#silence.end();
-    const { air } = this.#parts;
-    for (air.end(); this.#placeJump(); air.end()) this.endEncoder();
+    this.endEncoder();
     this.#keeper.finish();
     // What happened after the last piece was stored goes with none.
     if (this.endMs === undefined) return;

@@ -182,6 +182,8 @@ class Simulation {
         this.#refuse(fault.refusal, fault.ms);
         break;
       case "stall":
+        // A burst brings what the recorder does not have.
+        if (fault.end === "lost") this.#checker.expectSeams();
         for (const connection of connections) connection.stall(fault.ms, fault.end);
         break;
       case "freeze":
