@@ -23,7 +23,7 @@ const LATE_MS_MAX = 7000;
 const STEADY_MS = 60;
 
 /** Sound of a connection that is lost meanwhile shows in this time whether it catches up; behind damage it is not waited for longer. */
-const PACE_MS_MIN = 300;
+const PACE_MS_MIN = 200;
 
 /** A server's `Date` counts whole seconds; within this much of it, this machine's finer clock is right. */
 const DATE_TOLERANCE_MS = 2000;
@@ -202,7 +202,7 @@ export class AirClock {
       this.#late.push(arrival);
       const [first] = this.#late;
       const isDamage = first?.isBehindDamage === true && toSpanMs(this.#late) >= PACE_MS_MIN;
-      if (isDamage) this.#isJump = isLost(this.#late);
+      if (isDamage && isLost(this.#late)) this.#isJump = true;
       else if (toSpanMs(this.#late) >= LATE_MS_MIN) this.#judgeLate();
     } else {
       this.#late = [];
@@ -243,12 +243,12 @@ function isLost(arrivals: readonly Arrival[]): boolean {
   return !isCatchingUp && (first.isBehindDamage === true || toSpanMs(arrivals) >= PACE_MS_MIN);
 }
 
-/** Whether the earliest arrivals of both halves of a while tell the same. */
+/** Whether the earliest of the first half of arrivals and that of the second tell the same. */
 function isSteady(arrivals: readonly Arrival[]): boolean {
-  const middleMs = ((arrivals.at(0)?.arrivalMs ?? 0) + (arrivals.at(-1)?.arrivalMs ?? 0)) / 2;
+  const middle = arrivals.length / 2;
   const toLeast = (half: readonly Arrival[]): number => Math.min(...half.map(({ boundMs }) => boundMs));
-  const early = toLeast(arrivals.filter(({ arrivalMs }) => arrivalMs <= middleMs));
-  const late = toLeast(arrivals.filter(({ arrivalMs }) => arrivalMs > middleMs));
+  const early = toLeast(arrivals.slice(0, Math.ceil(middle)));
+  const late = toLeast(arrivals.slice(Math.floor(middle)));
   return Math.abs(early - late) <= STEADY_MS;
 }
 

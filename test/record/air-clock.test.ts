@@ -143,8 +143,26 @@ test("the last sound of a connection has jumped when it is late behind damage, h
     const air = new AirClock(NOW, undefined);
     for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
     air.observe(NOW.monotonicMs + 20_800, { firstSeconds: 20, lastSeconds: 20, isBehindDamage });
-    observe(air, 21_000, 20.2);
+    observe(air, 20_990, 20.2);
     air.end();
     assert.equal(air.jumpSeconds, isBehindDamage ? 20 : undefined);
   }
+});
+
+test("sound that jumped and then was held up for seconds is placed where it jumped", () => {
+  const air = new AirClock(NOW, undefined);
+  for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
+  for (let second = 20; second < 24; second += 0.25) observe(air, second * 1000 + 1500, second);
+  // Five seconds at once; the newest of them were not held up.
+  air.observe(NOW.monotonicMs + 30_580, { firstSeconds: 24, lastSeconds: 29 });
+  assert.equal(air.jumpSeconds, 20);
+});
+
+test("sound behind damage that was held up first, and catches up, does not stay unsettled", () => {
+  const air = new AirClock(NOW, undefined);
+  for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
+  air.observe(NOW.monotonicMs + 23_000, { firstSeconds: 20, lastSeconds: 20, isBehindDamage: true });
+  observe(air, 23_100, 20.2);
+  for (let second = 21; second < 30; second++) observe(air, second * 1000 + 1500, second);
+  assert.equal(air.isSettled(20), true);
 });
