@@ -23,7 +23,7 @@ const LATE_MS_MAX = 7000;
 const STEADY_MS = 60;
 
 /** Sound of a connection that is lost meanwhile shows in this time whether it catches up; behind damage it is not waited for longer. */
-const PACE_MS_MIN = 200;
+const PACE_MS_MIN = 150;
 
 /** A server's `Date` counts whole seconds; within this much of it, this machine's finer clock is right. */
 const DATE_TOLERANCE_MS = 2000;
@@ -156,6 +156,7 @@ export class AirClock {
     const lineMs = Math.min(...arrivals.map(({ boundMs }) => boundMs));
     const byMs = lineMs - this.#lineMs;
     this.#lineMs = lineMs;
+    if (this.#anchor !== undefined) this.#anchor = { ...this.#anchor, unixMs: this.#anchor.unixMs + byMs };
     this.#late = [];
     this.#isJump = false;
     this.#earliest.clear();
@@ -234,22 +235,30 @@ function countEarlier(arrivals: readonly Arrival[]): number {
 
 /**
  * Whether late sound, of which no more comes, is behind lost sound: what was only held up catches up. The first of it may have come
- * with a frame from before, and counts only when there is no other.
+ * with a frame from before, and counts only when there is no more than one other.
  */
 function isLost(arrivals: readonly Arrival[]): boolean {
-  const [first, second = first] = arrivals;
+  const [first, second] = arrivals;
   if (first === undefined || second === undefined) return false;
-  const isCatchingUp = arrivals.some(({ boundMs }) => boundMs < second.boundMs - JUMP_MS);
+  const { early, late } = toLeastOfHalves(arrivals.length > 2 ? arrivals.slice(1) : arrivals);
+  const isCatchingUp = late < early - JUMP_MS;
   return !isCatchingUp && (first.isBehindDamage === true || toSpanMs(arrivals) >= PACE_MS_MIN);
 }
 
-/** Whether the earliest of the first half of arrivals and that of the second tell the same. */
+/** Whether both halves of late arrivals are late by the same. */
 function isSteady(arrivals: readonly Arrival[]): boolean {
+  const { early, late } = toLeastOfHalves(arrivals);
+  return Math.abs(early - late) <= STEADY_MS;
+}
+
+/** The earliest arrival of the first half, and that of the second. */
+function toLeastOfHalves(arrivals: readonly Arrival[]): { early: number; late: number } {
   const middle = arrivals.length / 2;
   const toLeast = (half: readonly Arrival[]): number => Math.min(...half.map(({ boundMs }) => boundMs));
-  const early = toLeast(arrivals.slice(0, Math.ceil(middle)));
-  const late = toLeast(arrivals.slice(Math.floor(middle)));
-  return Math.abs(early - late) <= STEADY_MS;
+  return {
+    early: toLeast(arrivals.slice(0, Math.ceil(middle))),
+    late: toLeast(arrivals.slice(Math.floor(middle))),
+  };
 }
 
 /**
