@@ -21,7 +21,7 @@ const RECONNECT: Backoff = { firstMs: 100, maxMs: 30_000 };
 const WELL_AFTER_SECONDS = 10;
 
 /** After so many short recordings in a row, a connection that is open already is no reason to go on without a pause. */
-const QUICK_FAILURES_MAX = 3;
+const SHORT_IN_ROW_MAX = 3;
 
 /** While a fallback is heard, the first address is tried this often. */
 const TRY_FIRST_EVERY_MS = 60_000;
@@ -40,6 +40,7 @@ export type KeepParts = Omit<RecordingSetting, "url"> & {
 export async function keepRecording(parts: KeepParts, signal: AbortSignal): Promise<void> {
   const { show, clock, log } = parts;
   let failures = 0;
+  let shortInRow = 0;
   let urlIndex = 0;
   let next: OpenStation | undefined;
   let soundEndMs: number | undefined;
@@ -57,12 +58,15 @@ export async function keepRecording(parts: KeepParts, signal: AbortSignal): Prom
     const heldSeconds = Math.min(result.heardSeconds, (clock.monotonicMs() - startMs) / 1000);
     const isWell = heldSeconds >= WELL_AFTER_SECONDS;
     failures = isWell || first !== undefined ? 0 : failures + 1;
+    // Attempts that brought nothing are no reason to give up a connection that is open.
+    if (failures === 0) shortInRow = 0;
+    else if (result.heardSeconds > 0) shortInRow++;
     parts.gaps.open({ startMs: result.endMs ?? clock.nowMs(), ...result.ending });
     next = first ?? result.next;
     if (result.ending.reason === "disk-full") parts.room.ballast.release();
     if (signal.aborted) break;
     if (first !== undefined) urlIndex = 0;
-    if (next !== undefined && failures <= QUICK_FAILURES_MAX) {
+    if (next !== undefined && shortInRow <= SHORT_IN_ROW_MAX) {
       log.warn(`${toText(result.ending)}; connected again, but not where it broke off`);
       continue;
     }

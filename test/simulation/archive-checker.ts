@@ -16,6 +16,9 @@ const LOST_MS_MAX = 1000;
 /** Holes and overlaps up to this cannot be told from the error of the clocks. */
 const EDGE_MS = 250;
 
+/** A simulated encoder takes its own delay for the sound before its first one. */
+const ENCODER_DELAY_SAMPLES = 960;
+
 /** Two sessions whose clocks are known only as far as a server's `Date` tells meet as well as that does. */
 const DATE_SEAM_MS = EDGE_MS + DATE_ROUNDING_MS;
 
@@ -255,7 +258,7 @@ export class ArchiveChecker {
     const wasDoubledMs = this.#doubledMs;
     this.#doubledMs = doubled > 2 * SLACK_SAMPLES ? wasDoubledMs + doubled / 48 : 0;
     this.findings.doubledSeconds += (this.#doubledMs > 0 ? doubled : 0) / 48_000;
-    const allowedMs = this.#seamMs;
+    const allowedMs = Math.max(this.#seamMs, sound.position < ENCODER_DELAY_SAMPLES ? EDGE_MS : 0);
     if (this.#doubledMs > allowedMs && wasDoubledMs <= allowedMs) fault(`doubled: ${toText(stretch)}`);
     const isEarlier =
       this.#doubledMs === 0 &&
