@@ -22,8 +22,12 @@ const LATE_MS_MAX = 7000;
 /** Behind lost frames, sound is late by the same all the time. */
 const STEADY_MS = 60;
 
-/** Sound of a connection that is lost meanwhile shows in this time whether it catches up; behind damage it is not waited for longer. */
-const PACE_MS_MIN = 150;
+/** Sound of a connection that is lost meanwhile shows in this time whether it catches up. */
+const PACE_MS_MIN = 1000;
+
+/** Where it is late by more than any line is unsteady, this is enough; behind damage it is not waited for longer. */
+const FAR_MS = 300;
+const FAR_PACE_MS_MIN = 150;
 
 /** A server's `Date` counts whole seconds; within this much of it, this machine's finer clock is right. */
 const DATE_TOLERANCE_MS = 2000;
@@ -145,7 +149,7 @@ export class AirClock {
 
   /** No more sound comes: what was late for a while and did not begin to catch up would not have done so. */
   end(): void {
-    if (isLost(this.#late)) this.#isJump = true;
+    if (isLost(this.#late, this.#lineMs)) this.#isJump = true;
   }
 
   /** Places the sound behind a jump that has become clear anew, from now on. It may hold another one. */
@@ -185,7 +189,7 @@ export class AirClock {
   /** Sound that has been late for long has jumped, or was held up. It may have jumped a second time meanwhile. */
   #judgeLate(): void {
     const earlier = this.#late.slice(0, countEarlier(this.#late));
-    this.#isJump = isLost(earlier) || (earlier.length === 0 && isSteady(this.#late));
+    this.#isJump = isLost(earlier, this.#lineMs) || (earlier.length === 0 && isSteady(this.#late));
     if (this.#isJump) return;
     const isOver = earlier.length === 0 && toSpanMs(this.#late) >= LATE_MS_MAX;
     this.#late = this.#late.slice(isOver ? -1 : earlier.length);
@@ -202,8 +206,8 @@ export class AirClock {
     } else if (offMs > JUMP_MS) {
       this.#late.push(arrival);
       const [first] = this.#late;
-      const isDamage = first?.isBehindDamage === true && toSpanMs(this.#late) >= PACE_MS_MIN;
-      if (isDamage && isLost(this.#late)) this.#isJump = true;
+      const isDamage = first?.isBehindDamage === true && toSpanMs(this.#late) >= FAR_PACE_MS_MIN;
+      if (isDamage && isLost(this.#late, this.#lineMs)) this.#isJump = true;
       else if (toSpanMs(this.#late) >= LATE_MS_MIN) this.#judgeLate();
     } else {
       this.#late = [];
@@ -234,15 +238,17 @@ function countEarlier(arrivals: readonly Arrival[]): number {
 }
 
 /**
- * Whether late sound, of which no more comes, is behind lost sound: what was only held up catches up. The first of it may have come
+ * Whether late sound, of which no more may come, is behind lost sound: what was only held up catches up. The first of it may have come
  * with a frame from before, and counts only when there is no more than one other.
  */
-function isLost(arrivals: readonly Arrival[]): boolean {
+function isLost(arrivals: readonly Arrival[], lineMs: number): boolean {
   const [first, second] = arrivals;
   if (first === undefined || second === undefined) return false;
   const { early, late } = toLeastOfHalves(arrivals.length > 2 ? arrivals.slice(1) : arrivals);
   const isCatchingUp = late < early - JUMP_MS;
-  return !isCatchingUp && (first.isBehindDamage === true || toSpanMs(arrivals) >= PACE_MS_MIN);
+  const isFar = Math.min(early, late) - lineMs > FAR_MS;
+  const isSoonClear = isFar && (first.isBehindDamage === true || toSpanMs(arrivals) >= FAR_PACE_MS_MIN);
+  return !isCatchingUp && (isSoonClear || toSpanMs(arrivals) >= PACE_MS_MIN);
 }
 
 /** Whether both halves of late arrivals are late by the same. */

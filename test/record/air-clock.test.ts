@@ -177,3 +177,12 @@ test("a recording that goes on from another, and jumps before its line is found,
   observe(air, 5810, 5);
   assert.equal(air.toMs(5), NOW.wallMs + 5800);
 });
+
+test("a recording that ends with arrivals that are a little late has not jumped there", () => {
+  const air = new AirClock(NOW, undefined);
+  for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
+  observe(air, 20_170, 20);
+  observe(air, 20_460, 20.2);
+  air.end();
+  assert.equal(air.jumpSeconds, undefined);
+});
