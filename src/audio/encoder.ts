@@ -39,7 +39,7 @@ const ENCODER_INPUTS: Readonly<Record<AudioFormat, string>> = {
 /**
  * One ffmpeg child per session.
  *
- * `-page_duration 100000` and `-flush_packets 1` let five packets of Opus out at once: one page for each would cost a fifth of the
+ * `-page_duration 200000` and `-flush_packets 1` let ten packets of Opus out at once: one page for each would cost a quarter of the
  * processor time of this program, and a whole second, as by default, would be lost with the child. `-fflags nobuffer` would lose the first
  * frames, and a smaller probe breaks the timestamps of AAC. `rematrix_maxval` keeps two channels that are alike from
  * adding up to 3 dB more than full scale when they become one.
@@ -72,7 +72,7 @@ export const encodeWithFfmpeg: Encode = async function* (frames, { input, format
 function toCodecArgs(format: ShowFormat): string {
   switch (format.audioFormat) {
     case "opus":
-      return `-c:a libopus -b:a ${format.bitrateKbps}k -application audio -page_duration 100000 -f ogg`;
+      return `-c:a libopus -b:a ${format.bitrateKbps}k -application audio -page_duration 200000 -f ogg`;
     case "aac":
       return `-c:a aac -b:a ${format.bitrateKbps}k -f adts`;
     case "wav":

@@ -5,6 +5,9 @@ import { Worker } from "node:worker_threads";
 import { type ShowHealth, toNewHealth } from "../core/show-health.ts";
 import type { SupervisorParts } from "../record/supervisor.ts";
 
+/** What lives for long is little; more room for what does not would only be filled, by 1 MB for each of 50 shows. */
+const YOUNG_MB_MAX = 16;
+
 /**
  * Records in a thread of its own, so that no request, however large, delays a commit. The thread and this one share
  * nothing but a few small messages; they meet in the store.
@@ -17,7 +20,10 @@ export class RecordingThread {
   constructor(config: SupervisorParts["config"]) {
     for (const { name } of config.shows) this.#health.set(name, toNewHealth(name));
     const entry = new URL(`./recording-worker${extname(import.meta.url)}`, import.meta.url);
-    this.#worker = new Worker(entry, { workerData: { outputDir: config.outputDir, shows: config.shows } });
+    this.#worker = new Worker(entry, {
+      workerData: { outputDir: config.outputDir, shows: config.shows },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX },
+    });
     this.#worker.on("message", (health: ShowHealth) => this.#health.set(health.name, health));
     this.#ended = once(this.#worker, "exit").then(() => undefined);
   }

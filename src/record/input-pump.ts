@@ -5,8 +5,8 @@ import type { FrameHistory } from "./frame-history.ts";
 import type { Heard } from "./station-stream.ts";
 import type { UnbrokenEnd } from "./unbroken-stream.ts";
 
-/** Each write wakes a child; collected for so long, they cost half of the processor time and no more than this in a kill. */
-const WRITE_EVERY_MS = 100;
+/** Each write wakes a child; collected for so long, they cost a third of the processor time. What is not written yet is durable as input. */
+const WRITE_EVERY_MS = 200;
 
 /** What is collected must still be in the history: of the longest pages of Ogg, which have 64 KiB, it holds as many. */
 const WRITE_FRAMES_MAX = 8;
