@@ -39,8 +39,8 @@ const ENCODER_INPUTS: Readonly<Record<AudioFormat, string>> = {
 /**
  * One ffmpeg child per session.
  *
- * `-page_duration 200000` and `-flush_packets 1` let ten packets of Opus out at once: one page for each would cost a quarter of the
- * processor time of this program, and a whole second, as by default, would be lost with the child. `-fflags nobuffer` would lose the first
+ * `-page_duration 200000` and `-flush_packets 1` let ten packets of Opus out at once: one page for each costs a fifth more
+ * processor time than one for five, and a whole second, as by default, would be lost with the child. `-fflags nobuffer` would lose the first
  * frames, and a smaller probe breaks the timestamps of AAC. `rematrix_maxval` keeps two channels that are alike from
  * adding up to 3 dB more than full scale when they become one.
  *

@@ -16,8 +16,8 @@ const SYNTAXES: Readonly<Record<FrameFormat, Syntax>> = {
  * While in step, a frame is passed on when its own header is right and the next one follows it. After anything else the
  * parser looks for two headers that agree, one right behind the other: a single match is common inside damaged audio,
  * and a decoder that is fed such a frame loses far more than the frame. A header that only seems to be one may tell of a frame of
- * 8 KiB, which takes seconds to come: it is not waited for where two frames, one behind the other, are found behind it. At the end of the stream the last frame, which
- * nothing follows, is passed on when it is whole.
+ * 8 KiB, which takes seconds to come: it is not waited for where two frames, one behind the other, are found behind it. At the
+ * end of the stream the last frame, which nothing follows, is passed on when it is whole.
  */
 export class FrameParser implements StreamParser {
   readonly #format: FrameFormat;

@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { type ShowHealth, toNewHealth } from "../core/show-health.ts";
 import type { SupervisorParts } from "../record/supervisor.ts";
 
-/** What lives for long is little; more room for what does not would only be filled, by 1 MB for each of 50 shows. */
+/** What lives for long is little; more room for what does not would only be filled: with 20 shows by 60 MB. */
 const YOUNG_MB_MAX = 16;
 
 /**

@@ -5,7 +5,7 @@ import type { FrameHistory } from "./frame-history.ts";
 import type { Heard } from "./station-stream.ts";
 import type { UnbrokenEnd } from "./unbroken-stream.ts";
 
-/** Each write wakes a child; collected for so long, they cost a third of the processor time. What is not written yet is durable as input. */
+/** Each write wakes a child; collected for so long, they save a seventh of the processor time that half as long costs. What is not written yet is durable as input. */
 const WRITE_EVERY_MS = 200;
 
 /** What is collected must still be in the history: of the longest pages of Ogg, which have 64 KiB, it holds as many. */

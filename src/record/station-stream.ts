@@ -174,6 +174,7 @@ export class StationStream {
   goOn(): void {
     const rest = this.#parser.rest ?? new Uint8Array(0);
     this.#parser = createStreamParser(this.#format);
+    this.#skippedBytes = undefined;
     this.#held.unshift({ audio: rest, titles: [], arrivalMs: this.#lastArrivalMs });
   }
 

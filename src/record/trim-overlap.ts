@@ -11,7 +11,7 @@ const LISTEN_MS = 250;
 
 /**
  * On a slow line or a busy machine a burst takes longer; each part of it still tells an earlier start than the one before. What a kill
- * takes meanwhile comes again with the burst of the next connection.
+ * takes meanwhile comes again only as far as the burst of the next connection reaches back.
  */
 const LISTEN_MS_MAX = 2000;
 const EARLIER_MS = 50;
