@@ -3,6 +3,9 @@ import { ADTS_HEADER_BYTES, parseAdtsHeader } from "./adts-header.ts";
 import type { Frame, FrameFormat, FrameHeader, ParseFrameHeader, SoundShape, StreamParser } from "./frame.ts";
 import { MPEG_HEADER_BYTES, parseMpegHeader } from "./mpeg-header.ts";
 
+/** Both syntaxes begin with eight ones. */
+const SYNC_BYTE = 0xff;
+
 type Syntax = { parse: ParseFrameHeader; headerBytes: number };
 
 const SYNTAXES: Readonly<Record<FrameFormat, Syntax>> = {
@@ -16,8 +19,9 @@ const SYNTAXES: Readonly<Record<FrameFormat, Syntax>> = {
  * While in step, a frame is passed on when its own header is right and the next one follows it. After anything else the
  * parser looks for two headers that agree, one right behind the other: a single match is common inside damaged audio,
  * and a decoder that is fed such a frame loses far more than the frame. A header that only seems to be one may tell of a frame of
- * 8 KiB, which takes seconds to come: it is not waited for where two frames, one behind the other, are found behind it. At the
- * end of the stream the last frame, which nothing follows, is passed on when it is whole.
+ * 8 KiB, which takes seconds to come, or whose end happens to be that of a real one: where two frames, one behind the other, begin
+ * inside it, it is not waited for, and not taken. At the end of the stream the last frame, which nothing follows, is passed on when
+ * it is whole.
  */
 export class FrameParser implements StreamParser {
   readonly #format: FrameFormat;
@@ -81,7 +85,8 @@ export class FrameParser implements StreamParser {
       if (found === "begun") begunOffset ??= offset;
       const end = typeof found === "string" ? offset : offset + found.frameBytes;
       const isProved = begunOffset === undefined || typeof this.#find(bytes, end, isEnd) !== "string";
-      if (typeof found === "string" || !isProved) {
+      const isFalse = offset !== stepOffset && this.#holdsFrames(bytes, offset, end, isEnd);
+      if (typeof found === "string" || !isProved || isFalse) {
         offset++;
         continue;
       }
@@ -108,6 +113,17 @@ export class FrameParser implements StreamParser {
     const end = offset + header.frameBytes;
     if (!isEnd && end + headerBytes > bytes.length) return "begun";
     return this.#isFollowed(bytes, end, header, isEnd) ? header : "none";
+  }
+
+  /** Whether two frames, one behind the other, begin behind `offset` and before `end`. */
+  #holdsFrames(bytes: Uint8Array, offset: number, end: number, isEnd: boolean): boolean {
+    for (let start = offset + 1; start < end; start++) {
+      if (bytes[start] !== SYNC_BYTE) continue;
+      const found = this.#find(bytes, start, isEnd);
+      if (typeof found === "string" || start + found.frameBytes >= end) continue;
+      if (typeof this.#find(bytes, start + found.frameBytes, isEnd) !== "string") return true;
+    }
+    return false;
   }
 
   #toShape(header: FrameHeader | undefined): SoundShape | undefined {

@@ -79,6 +79,23 @@ test("what seems to be a header of a frame of 7 KiB, in the middle of another fr
   assert.deepEqual(concatBytes(rest.map((frame) => frame.bytes)), stream.subarray(second));
 });
 
+test("mp3: what seems to be a header of a frame that ends where a real one does hides no frames", () => {
+  // Frames of 64 kbit/s have 192 bytes: one of 224 kbit/s is three of them and a half.
+  const falseFrame = Uint8Array.from(streams.mp3.subarray(0, 96)).fill(0x55, 4);
+  falseFrame[2] = 0xc4;
+  checkAllHeard("mp3", falseFrame);
+});
+
+test("aac: what seems to be a header of a frame that ends where a real one does hides no frames", () => {
+  const stream = streams.aac;
+  let end = 0;
+  for (let frames = 0; frames < 4; frames++) end = nextFrameStart(stream, end);
+  const falseFrame = Uint8Array.from(stream.subarray(0, 40)).fill(0x55, 7);
+  const length = falseFrame.length + end;
+  falseFrame.set([(stream[3] ?? 0) & 0xfc, length >> 3, ((length & 7) << 5) | 0x1f], 3);
+  checkAllHeard("aac", falseFrame);
+});
+
 test("a page of HTML, silence and noise are no stream", () => {
   assert.equal(detectFormat(new TextEncoder().encode("<html>not found</html>".repeat(100))), undefined);
   assert.equal(detectFormat(new Uint8Array(8192)), undefined);
@@ -92,6 +109,14 @@ test("a last frame that is cut off is not passed on", () => {
   const count = frames.reduce((sum, part) => sum + part.length, 0);
   assert.equal(count, countFrames("mp3", streams.mp3) - 1);
 });
+
+/** A parser that is given a false frame and then a stream finds nothing but the stream. */
+function checkAllHeard(format: FrameFormat, falseFrame: Uint8Array): void {
+  const parser = new FrameParser(format);
+  const frames = [...parser.push(concatBytes([falseFrame, streams[format]])), ...parser.end()];
+  assert.deepEqual(concatBytes(frames.map((frame) => frame.bytes)), streams[format]);
+  assert.equal(parser.skippedBytes, falseFrame.length);
+}
 
 /** Where the frame ends that begins at `offset` of an ADTS stream. */
 function nextFrameStart(stream: Uint8Array, offset: number): number {

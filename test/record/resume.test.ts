@@ -6,8 +6,9 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { startStation } from "../../src/station/station.ts";
-import { measureSession, type RawSession, readSessions } from "../support/measure.ts";
+import { type RawSession, readSessions } from "../support/measure.ts";
 import { runCli, startCli } from "../support/run-cli.ts";
+import { measureSpan, type SoundSpan } from "../support/sound-span.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const SHOWS = [
@@ -54,13 +55,11 @@ for (const { name, out } of SHOWS) {
   test(`${name}: recorders that end and begin anew within the burst lose nothing`, async () => {
     const sessions = readSessions(toPath(name));
     assert.equal(sessions.length, ENDS.length + 1);
-    const errorsMs: number[][] = [];
-    for (const session of sessions) errorsMs.push(await measureErrors(session));
+    const spans: SoundSpan[] = [];
+    for (const session of sessions) spans.push(await measureWhole(session));
     for (const [index, session] of sessions.slice(1).entries()) {
-      const earlier = sessions[index];
-      const heldMs = toStart(session) - toEnd(earlier);
-      // Where the claimed times meet and are wrong by the same, the sounds meet.
-      const jumpMs = heldMs - ((errorsMs[index + 1]?.at(0) ?? 0) - (errorsMs[index]?.at(-1) ?? 0));
+      const heldMs = toStart(session) - toEnd(sessions[index]);
+      const jumpMs = (spans[index + 1]?.startMs ?? 0) - (spans[index]?.endMs ?? 0);
       const againMs = AGAIN_MS[ENDS[index] ?? "SIGKILL"][out];
       assert.ok(jumpMs <= 2 && jumpMs >= -againMs - 2, `${jumpMs} ms lost before session ${index + 2}`);
       assert.ok(heldMs <= 5 && heldMs >= -againMs - 5, `begins ${heldMs} ms after the one before ends`);
@@ -101,13 +100,14 @@ async function record(config: string, end: "SIGKILL" | "SIGTERM", ms: number): P
   await recorder.exited;
 }
 
-/** Claimed less true time of each second of a session, which is whole. */
-async function measureErrors(session: RawSession): Promise<number[]> {
-  const report = await measureSession(session);
+/** When the sound of a session, which is whole, was made. */
+async function measureWhole(session: RawSession): Promise<SoundSpan> {
+  const { span, report } = await measureSpan(session.audio, toStart(session));
   assert.equal(report.samples, session.durationSamples);
   assert.deepEqual([report.missing, report.doubled, report.outOfOrder], [[], [], 0]);
   assert.ok(report.lostMs < 1 && report.doubledMs < 1, `${report.lostMs} lost, ${report.doubledMs} doubled`);
-  return report.errors.map((error) => error.errorMs);
+  assert.ok(span !== undefined);
+  return span;
 }
 
 function toStart(session: RawSession): number {
