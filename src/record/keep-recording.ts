@@ -2,12 +2,8 @@ import { AppError } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Backoff, toBackoffMs } from "../core/backoff.ts";
 import { type OpenStation, openStation } from "./open-station.ts";
-import {
-  type RecordingResult,
-  type RecordingSetting,
-  type RecordingStart,
-  runRecording,
-} from "./run-recording.ts";
+import type { RecordingSetting } from "./recording-setting.ts";
+import { type RecordingResult, type RecordingStart, runRecording } from "./run-recording.ts";
 import { type Ending, toText } from "./ending.ts";
 import type { Heard } from "./station-stream.ts";
 

@@ -1,4 +1,4 @@
-import type { StreamFormat } from "../audio/frame.ts";
+import type { FrameFormat } from "../audio/frame.ts";
 import { toSeconds } from "../audio/frame.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ResumePoint } from "../store/recording-state.ts";
@@ -7,13 +7,14 @@ import { FrameHistory } from "./frame-history.ts";
 import { joinStation } from "./join-station.ts";
 import type { OpenStation } from "./open-station.ts";
 import { unpackFrames } from "./pack-frames.ts";
+import { isResumable } from "./resume-tail.ts";
 import type { Stitch } from "./station-stream.ts";
 
 /** After a longer absence no burst reaches back. */
 const AWAY_MS_MAX = 60_000;
 
 /** What the last recorder of a database had heard, and how far its sound had been encoded. */
-export type LastRecording = { point: ResumePoint; input: StreamFormat; history: FrameHistory };
+export type LastRecording = { point: ResumePoint; input: FrameFormat; history: FrameHistory };
 
 /** Where a recording goes on that another recorder began. */
 export type Resumed = { history: FrameHistory; startSample: number; stitch: Stitch };
@@ -24,7 +25,7 @@ export function readLastRecording(writer: ShowWriter): LastRecording | undefined
   const frames = last?.tail.flatMap((part) => unpackFrames(part.frames)) ?? [];
   if (last === undefined || frames.length === 0) return undefined;
   const { input } = last.point;
-  if (input !== "mp3" && input !== "aac") return undefined;
+  if (!isResumable(input)) return undefined;
   const history = new FrameHistory((last.tail.at(-1)?.endSeconds ?? 0) - toSeconds(frames));
   history.add(frames);
   return { point: last.point, input, history };

@@ -1,4 +1,4 @@
-import type { StreamFormat } from "../audio/frame.ts";
+import type { FrameFormat, StreamFormat } from "../audio/frame.ts";
 import type { ResumePoint, ResumeUpdate } from "../store/recording-state.ts";
 import type { FrameHistory } from "./frame-history.ts";
 import { packFrames } from "./pack-frames.ts";
@@ -17,6 +17,8 @@ export class ResumeTail {
   readonly #history: FrameHistory;
   readonly #nowMs: () => number;
   readonly #source: TailSource;
+  /** Whether nothing is stored yet of a recording that does not go on from another: what was kept of that is of no more use. */
+  #isNew: boolean;
   #savedNumber: number;
   #savedSeconds: number;
 
@@ -25,6 +27,7 @@ export class ResumeTail {
     this.#history = history;
     this.#nowMs = nowMs;
     this.#source = source;
+    this.#isNew = history.endNumber === 0;
     this.#savedNumber = history.endNumber;
     this.#savedSeconds = history.endSeconds;
   }
@@ -41,17 +44,24 @@ export class ResumeTail {
     return {
       point: { ...end, input: this.#source.format, heardMs: this.#nowMs() },
       part: frames.length === 0 ? undefined : { endSeconds, frames: packFrames(frames) },
-      keepFromSeconds: Math.min(endSeconds - tailSeconds, end.endSeconds - TAIL_SECONDS_MIN),
+      keepFromSeconds: this.#isNew
+        ? Infinity
+        : Math.min(endSeconds - tailSeconds, end.endSeconds - TAIL_SECONDS_MIN),
     };
   }
 
   onStored(): void {
+    this.#isNew = false;
     this.#savedNumber = this.#history.endNumber;
     this.#savedSeconds = this.#history.endSeconds;
   }
 
-  /** A new decoder needs headers for pages of Ogg, which are not kept. */
   get #isUseful(): boolean {
-    return this.#source.format !== "ogg";
+    return isResumable(this.#source.format);
   }
+}
+
+/** Whether frames alone are enough to go on from: a new decoder needs headers for pages of Ogg, which are not kept. */
+export function isResumable(format: string): format is FrameFormat {
+  return format === "mp3" || format === "aac";
 }

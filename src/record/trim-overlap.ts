@@ -1,18 +1,15 @@
+import { type Frame, toSeconds } from "../audio/frame.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Frame } from "../audio/frame.ts";
+import type { ResumeUpdate } from "../store/recording-state.ts";
 import type { OpenStation } from "./open-station.ts";
+import { packFrames } from "./pack-frames.ts";
+import { isResumable } from "./resume-tail.ts";
 import type { Heard } from "./station-stream.ts";
 
-/**
- * A burst has come by then, and with it the time of the first sound to a frame. What is listened to meanwhile is not durable
- * yet: on a usual line this is less than the half second after which the first piece of it is due.
- */
+/** A burst has come by then, and with it the time of the first sound to a frame. */
 const LISTEN_MS = 250;
 
-/**
- * On a slow line or a busy machine a burst takes longer; each part of it still tells an earlier start than the one before. What a kill
- * takes meanwhile comes again only as far as the burst of the next connection reaches back.
- */
+/** On a slow line or a busy machine a burst takes longer; each part of it still tells an earlier start than the one before. */
 const LISTEN_MS_MAX = 2000;
 const EARLIER_MS = 50;
 
@@ -25,24 +22,38 @@ const REACH_MS_MAX = 60_000;
  */
 const AHEAD_MS_MAX = 100;
 
+export type OverlapParts = {
+  clock: Clock;
+  /** Where the sound ends that is stored already, on the monotonic clock, as soon as it is; `undefined` when there is none. */
+  stored: Promise<number | undefined>;
+  /** Makes durable what a new recorder would need if this one is killed now; not called before all else is stored. */
+  save: (draft: ResumeUpdate) => void;
+};
+
+/** Whether a burst may reach back to sound that ends at `endMs` of the monotonic clock. */
+export function isInReach(endMs: number, clock: Clock): boolean {
+  const agoMs = clock.monotonicMs() - endMs;
+  return agoMs >= -AHEAD_MS_MAX && agoMs <= REACH_MS_MAX;
+}
+
 /**
  * Leaves out what a new connection repeats of sound that is stored already, though its frames are others: all that left the server
- * before `endMs` of the monotonic clock.
+ * before that ends. What is listened to for longer than a burst usually takes becomes durable meanwhile. Throws what `stored` does.
  */
 export async function trimOverlap(
   station: OpenStation,
-  endMs: number | undefined,
-  clock: Clock,
+  { clock, stored, save }: OverlapParts,
 ): Promise<void> {
   const { stream } = station;
-  const agoMs = clock.monotonicMs() - (endMs ?? -Infinity);
-  if (endMs === undefined || agoMs < -AHEAD_MS_MAX || agoMs > REACH_MS_MAX) return;
   const batches: Heard[] = [];
   let heardMs = 0;
   let startMs = Infinity;
+  const rest: { isStored: boolean; endMs?: number | undefined } = { isStored: false };
+  const setStored = (endMs?: number): unknown => Object.assign(rest, { isStored: true, endMs });
+  stored.then(setStored, () => setStored());
   const startedMs = clock.monotonicMs();
   const isBefore = (ms: number): boolean => clock.monotonicMs() - startedMs < ms;
-  for (let isBurst = true; isBefore(LISTEN_MS) || (isBurst && isBefore(LISTEN_MS_MAX));) {
+  for (let isBurst = true; !rest.isStored || isBefore(LISTEN_MS) || (isBurst && isBefore(LISTEN_MS_MAX));) {
     const knownMs = startMs;
     const next = await stream.next();
     if (next.kind !== "heard") break;
@@ -52,8 +63,34 @@ export async function trimOverlap(
       heardMs += frame.durationSeconds * 1000;
     }
     isBurst = knownMs - startMs > EARLIER_MS;
+    if (rest.endMs !== undefined && !isBefore(LISTEN_MS) && isResumable(stream.format)) {
+      const frames = leaveOut(batches, startMs, rest.endMs).flatMap((heard) => heard.frames);
+      save(toDraft(station, frames, { endMs: startMs + heardMs, nowMs: clock.monotonicMs() }));
+    }
   }
+  const endMs = await stored;
+  stream.unread(endMs === undefined ? batches : leaveOut(batches, startMs, endMs));
+}
+
+/** What was heard from `startMs` on, without the frames that end before `endMs`. */
+function leaveOut(batches: readonly Heard[], startMs: number, endMs: number): Heard[] {
   let frameEndMs = startMs;
   const isNew = (frame: Frame): boolean => (frameEndMs += frame.durationSeconds * 1000) > endMs;
-  stream.unread(batches.map((heard) => ({ ...heard, frames: heard.frames.filter(isNew) })));
+  return batches.map((heard) => ({ ...heard, frames: heard.frames.filter(isNew) }));
+}
+
+/** A recording of which nothing is encoded yet, instead of what was durable of the one before. */
+function toDraft(
+  { stream, air }: OpenStation,
+  frames: readonly Frame[],
+  { endMs, nowMs }: { endMs: number; nowMs: number },
+): ResumeUpdate {
+  const seconds = toSeconds(frames);
+  const startMs = air.toUnixMs(endMs - seconds * 1000);
+  const start = { endSample: 0, endSeconds: 0, endMs: startMs, isSettled: false };
+  return {
+    point: { input: stream.format, ...start, heardMs: air.toUnixMs(nowMs) },
+    part: { endSeconds: seconds, frames: packFrames(frames) },
+    keepFromSeconds: Infinity,
+  };
 }

@@ -107,8 +107,8 @@ export class RecordingState {
 
   saveResume({ point, part, keepFromSeconds }: ResumeUpdate): void {
     this.#sqlite.run("INSERT OR REPLACE INTO resume_point (id, data) VALUES (1, ?)", JSON.stringify(point));
-    if (part === undefined) return;
     this.#sqlite.run("DELETE FROM input_tail WHERE end_seconds < ?", keepFromSeconds);
+    if (part === undefined) return;
     this.#sqlite.run(
       "INSERT INTO input_tail (end_seconds, frames) VALUES (?, ?)",
       part.endSeconds,
@@ -122,11 +122,6 @@ export class RecordingState {
     const point: ResumePoint = JSON.parse(data);
     const rows = this.#sqlite.all("SELECT end_seconds, frames FROM input_tail ORDER BY id");
     return { point, tail: rows.map(toInputPart) };
-  }
-
-  /** Drops what had been heard. Where the sound ends, and whether that is known, stays until there is newer sound. */
-  forgetTail(): void {
-    this.#sqlite.run("DELETE FROM input_tail");
   }
 }
 

@@ -130,11 +130,6 @@ export class ShowWriter implements Disposable {
     return this.#state.readResume();
   }
 
-  /** A recording begins that does not go on from the last one. */
-  forgetTail(): void {
-    this.#sqlite.transact(() => this.#state.forgetTail());
-  }
-
   addEvent(event: NewShowEvent): void {
     this.#write(() => this.#insertEvent(event));
   }

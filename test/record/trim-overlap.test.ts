@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { toSeconds } from "../../src/audio/frame.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { openStation } from "../../src/record/open-station.ts";
+import { unpackFrames } from "../../src/record/pack-frames.ts";
 
 import { runRecording } from "../../src/record/run-recording.ts";
+import { trimOverlap } from "../../src/record/trim-overlap.ts";
 import { startStation } from "../../src/station/station.ts";
 import { readSessions } from "../support/measure.ts";
 import { createSetting } from "../support/recording.ts";
+import { encodeTone } from "../support/sound.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const BURST_SECONDS = 8;
@@ -24,8 +32,6 @@ for (const isSettled of [true, false]) {
     const show = { name: "a", urls: [station.url("/a")], audioFormat: "opus" } as const;
     const { setting, path, close } = createSetting(dir.path, show);
     leaveSound(setting.writer, isSettled);
-    // A recorder that was killed before it stored anything.
-    setting.writer.forgetTail();
     await runRecording(setting, { opened: undefined, soundEndMs: undefined }, AbortSignal.timeout(LISTEN_MS));
     close();
     const heldSeconds = (readSessions(path).at(-1)?.durationSamples ?? 0) / 48_000;
@@ -33,6 +39,46 @@ for (const isSettled of [true, false]) {
     assert.equal(isTrimmed, isSettled, `${heldSeconds} s are held`);
   });
 }
+
+test("what is listened to on a slow line becomes durable meanwhile, without what is stored already", async () => {
+  const nowMs = performance.now();
+  const tone = { startMs: 0, seconds: 8, sampleRate: 44_100, channels: 2 };
+  const bytes = await encodeTone(tone, "-b:a 128k -write_xing 0 -id3v2_version 0 -f mp3");
+  async function* body(): AsyncGenerator<Uint8Array> {
+    for (let offset = 0; offset < bytes.length; offset += 8000) {
+      yield bytes.subarray(offset, offset + 8000);
+      await delay(100);
+    }
+  }
+  const connection = {
+    body: body(),
+    icyMetaInterval: undefined,
+    serverDateMs: undefined,
+    close: () => undefined,
+  };
+  const source = { connect: async () => connection };
+  const setting = { show: { headers: {} }, url: "", source, clock: systemClock };
+  const station = await openStation(setting, AbortSignal.timeout(10_000));
+  const offSeconds: number[] = [];
+  const endMs = nowMs - 2500;
+  await trimOverlap(station, {
+    clock: systemClock,
+    stored: delay(600, endMs),
+    save: ({ part }) => {
+      const seconds = toSeconds(unpackFrames(part?.frames ?? new Uint8Array(0)));
+      offSeconds.push(seconds - (performance.now() - endMs) / 1000);
+    },
+  });
+  const heard = await station.stream.next();
+  assert.ok(heard.kind === "heard");
+  station.stream.close();
+  assert.ok(offSeconds.length >= 5, `${offSeconds.length} drafts`);
+  // It comes at five times the speed of sound: each part tells that the first sound is older by 0.4 s.
+  assert.ok(
+    offSeconds.every((seconds) => Math.abs(seconds) < 0.5),
+    offSeconds.join(", "),
+  );
+});
 
 function leaveSound(writer: ReturnType<typeof createSetting>["setting"]["writer"], isSettled: boolean): void {
   const endMs = Date.now() - LAST.sessionEndAgoMs;

@@ -7,7 +7,8 @@ import type { AudioFormat } from "../../src/core/show.ts";
 import { DiskRoom } from "../../src/record/disk-room.ts";
 import { GapLedger } from "../../src/record/gap-ledger.ts";
 import { httpSource } from "../../src/record/http-source.ts";
-import { type RecordingResult, type RecordingSetting, runRecording } from "../../src/record/run-recording.ts";
+import type { RecordingSetting } from "../../src/record/recording-setting.ts";
+import { type RecordingResult, runRecording } from "../../src/record/run-recording.ts";
 import { SavePace } from "../../src/record/save-pace.ts";
 import { ShowWriter } from "../../src/store/sqlite-show-writer.ts";
 
