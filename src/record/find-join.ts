@@ -26,11 +26,13 @@ export type JoinSearch = {
  * - `certain`: all frames that both have are equal, in one way only, and enough of them differ from each other.
  * - `likely`: the match that is nearest to the time away; several would do, or the frames are too alike, as in silence.
  * - `open`: more frames may decide it.
+ * - `late`: by the time away there should be more new frames than there are, even if all but the first were new. Unless more of a
+ *   burst comes, the connection begins after the held frames end, and what is alike is so by chance.
  * - `none`: the new connection begins after the held frames end, or is another stream.
  *
  * `skip` is the number of fresh frames that are already held.
  */
-export type Join = { kind: "certain" | "likely"; skip: number } | { kind: "open" | "none" };
+export type Join = { kind: "certain" | "likely"; skip: number } | { kind: "open" | "late" | "none" };
 
 export function findJoin(search: JoinSearch): Join {
   const { newFramesExpected, toleranceFrames } = search;
@@ -54,7 +56,9 @@ export function findJoin(search: JoinSearch): Join {
   }
   const distance = (skip: number): number => Math.abs(fresh.length - skip - newFramesExpected);
   const [nearest] = [...skips].sort((a, b) => distance(a) - distance(b));
-  if (nearest === undefined || distance(nearest) > toleranceFrames) return { kind: "open" };
+  if (nearest === undefined || distance(nearest) > toleranceFrames) {
+    return { kind: fresh.length + toleranceFrames < newFramesExpected ? "late" : "open" };
+  }
   return { kind: "likely", skip: nearest };
 }
 

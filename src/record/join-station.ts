@@ -3,7 +3,7 @@ import { findJoin, type Join } from "./find-join.ts";
 import type { Ending } from "./ending.ts";
 import type { Heard, StationStream } from "./station-stream.ts";
 
-/** What several matches would do for is decided by the time away after this long. */
+/** What several matches would do for is decided by the time away after this long: a burst has come by then. */
 const LIKELY_AFTER_MS = 700;
 
 /** A relay may lag behind the one that was heard before; longer than this is no lag but another programme. */
@@ -44,7 +44,8 @@ export async function joinStation(stream: StationStream, lost: Lost, clock: Cloc
       stream.unread(dropFrames(batches, join.skip));
       return { kind: "joined", skip: join.skip, isCertain: join.kind === "certain" };
     }
-    if (join.kind === "none" || elapsedMs >= OPEN_MS_MAX) {
+    const isLate = join.kind === "late" && elapsedMs >= LIKELY_AFTER_MS;
+    if (join.kind === "none" || isLate || elapsedMs >= OPEN_MS_MAX) {
       stream.unread(batches);
       return { kind: "apart" };
     }

@@ -89,3 +89,12 @@ test("a minute of dead air with little sound in it is joined by that sound and t
   const join = findJoin({ held, fresh, newFramesExpected: 42, toleranceFrames: 10, arePages: false });
   assert.deepEqual(join, { kind: "likely", skip: 1500 });
 });
+
+test("dead air that begins after the held frames end is late, however much more of it comes", () => {
+  const held = Array.from({ length: 50 }, () => SILENT);
+  for (const freshFrames of [6, 60, 120]) {
+    const fresh = Array.from({ length: freshFrames }, () => SILENT);
+    assert.equal(find(held, fresh, freshFrames + 21).kind, "late");
+    assert.equal(find(held, fresh, freshFrames + 10).kind, "likely");
+  }
+});
