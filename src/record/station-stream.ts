@@ -165,9 +165,13 @@ export class StationStream {
     return { kind: "heard", heard: { frames, titles: [], arrivalMs: this.#lastArrivalMs } };
   }
 
-  /** The last frame, if it is whole: as long as nothing follows it, it is held back. Nothing can be read any more. */
+  /**
+   * What was unread, and the last frame, if it is whole: as long as nothing follows it, it is held back. Nothing can be read any
+   * more.
+   */
   takeRest(): readonly Frame[] {
-    return this.#parser.end();
+    const unread = this.#unread.splice(0).flatMap((heard) => heard.frames);
+    return [...unread, ...this.#parser.end()];
   }
 
   /** Has `next` go on after `changed`. */

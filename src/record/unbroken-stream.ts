@@ -100,9 +100,8 @@ async function replaceSilent(
   let isDecided = false;
   const listen = async (): Promise<void> => {
     const next = await untilItSpeaks(silent);
-    if (isDecided) return;
     if (next.kind === "heard") silent.unread([next.heard]);
-    spoke.abort();
+    if (!isDecided) spoke.abort();
   };
   const listening = listen();
   listening.catch(() => spoke.abort());
@@ -114,6 +113,8 @@ async function replaceSilent(
     back = await comeBack(parts, search, either);
   }
   isDecided = true;
+  // Its connection ends with the recording, and may bring a last frame.
+  if (signal.aborted) await listening;
   if (!spoke.signal.aborted) return back;
   back?.station.stream.close();
   await listening;
