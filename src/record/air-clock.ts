@@ -65,6 +65,8 @@ export type AirJump = { seconds: number; byMs: number };
  * Arrivals are counted on the monotonic clock, so that a step of the wall clock does not move them.
  */
 export class AirClock {
+  /** How far the clock that places the sound was ahead of this machine's in the beginning. */
+  readonly aheadMs: number;
   #wallMinusMonotonicMs: number;
   readonly #earliest = new EarliestArrivals();
   #firstArrivalMs: number | undefined;
@@ -79,14 +81,16 @@ export class AirClock {
   #late: Arrival[] = [];
   #isJump = false;
 
-  /** `now` is this machine's time when the answer came; `serverDateMs` the `Date` that came with it. */
-  constructor(now: { wallMs: number; monotonicMs: number }, serverDateMs: number | undefined) {
-    this.#wallMinusMonotonicMs = now.wallMs + toClockErrorMs(now.wallMs, serverDateMs) - now.monotonicMs;
+  /** `now` is this machine's time; the clock that places the sound is `aheadMs` ahead of it. */
+  constructor(now: { wallMs: number; monotonicMs: number }, aheadMs = 0) {
+    this.aheadMs = aheadMs;
+    this.#wallMinusMonotonicMs = now.wallMs + aheadMs - now.monotonicMs;
   }
 
   /** For another recording, which begins where this one is at `seconds`. */
   startAt(seconds: number): AirClock {
-    const clock = new AirClock({ wallMs: this.#wallMinusMonotonicMs, monotonicMs: 0 }, undefined);
+    const wallMs = this.#wallMinusMonotonicMs - this.aheadMs;
+    const clock = new AirClock({ wallMs, monotonicMs: 0 }, this.aheadMs);
     clock.anchor(0, this.toMs(seconds));
     return clock;
   }
@@ -131,10 +135,15 @@ export class AirClock {
     return unixMs - this.#wallMinusMonotonicMs;
   }
 
+  /** Whether the line is known well enough to be told; sound that is late for now may still turn out to have jumped. */
+  get isFound(): boolean {
+    if (this.#anchor?.isSettled === true || this.#heardMs >= SETTLE_MS) return true;
+    return this.#heardMs >= PROVISIONAL_MS && this.#lastArrivalMs - this.#foundMs >= PROVISIONAL_MS;
+  }
+
   /** Whether the time of all sound before `seconds` is known. */
   isSettled(seconds: number): boolean {
-    if (this.#anchor?.isSettled !== true && !this.#isFound) return false;
-    return seconds <= (this.unsettledSeconds ?? Infinity);
+    return this.isFound && seconds <= (this.unsettledSeconds ?? Infinity);
   }
 
   /** Where sound begins that is late for now and may turn out to have jumped, or that has. */
@@ -166,12 +175,6 @@ export class AirClock {
     this.#earliest.clear();
     for (const arrival of arrivals) this.#follow(arrival);
     return { seconds: jumpSeconds, byMs };
-  }
-
-  /** Whether the line is known well enough to be told. */
-  get #isFound(): boolean {
-    if (this.#heardMs >= SETTLE_MS) return true;
-    return this.#heardMs >= PROVISIONAL_MS && this.#lastArrivalMs - this.#foundMs >= PROVISIONAL_MS;
   }
 
   /** How long arrivals have been looked at. */
@@ -271,12 +274,17 @@ function toLeastOfHalves(arrivals: readonly Arrival[]): { early: number; late: n
  * How far the server's clock is ahead of `wallMs`; 0 when they agree as far as can be told.
  *
  * A clock that is a day, a time zone or some minutes wrong was set so, and its seconds are those of everybody: a difference
- * that may be whole minutes is. Of any other, the fraction of the second is not told.
+ * that may be whole minutes is. Of any other, the fraction of the second is not told: where an earlier connection's answer, `knownMs`,
+ * may still be right, it is, so that what was recorded by it and what is now meet.
  */
-export function toClockErrorMs(wallMs: number, serverDateMs: number | undefined): number {
+export function toClockErrorMs(wallMs: number, serverDateMs: number | undefined, knownMs?: number): number {
   if (serverDateMs === undefined) return 0;
   const leastMs = serverDateMs - wallMs;
-  if (Math.abs(leastMs + DATE_ROUNDING_MS) <= DATE_TOLERANCE_MS + DATE_ROUNDING_MS) return 0;
+  const errorMs = leastMs + DATE_ROUNDING_MS;
+  if (Math.abs(errorMs) <= DATE_TOLERANCE_MS + DATE_ROUNDING_MS) return 0;
   const minutesMs = Math.ceil(leastMs / MINUTE_MS) * MINUTE_MS;
-  return minutesMs < leastMs + 2 * DATE_ROUNDING_MS + ANSWER_MS_MAX ? minutesMs : leastMs + DATE_ROUNDING_MS;
+  if (minutesMs < leastMs + 2 * DATE_ROUNDING_MS + ANSWER_MS_MAX) return minutesMs;
+  const isKnown =
+    knownMs !== undefined && Math.abs(errorMs - knownMs) <= 2 * DATE_ROUNDING_MS + ANSWER_MS_MAX;
+  return isKnown ? knownMs : errorMs;
 }

@@ -39,7 +39,7 @@ export async function beginApart(
     const endMs = restEndMs ?? writer.history()?.soundEndMs;
     return endMs === undefined ? undefined : station.air.toMonotonicMs(endMs);
   };
-  const isSettled = writer.resume()?.point.isSettled !== false;
+  const isSettled = writer.resumePoint()?.isSettled !== false;
   const expectedMs = toStoredEndMs(rest && rest.point.endMs + toRestSeconds(rest) * 1000);
   const encode = async (): Promise<number | undefined> =>
     toStoredEndMs(rest && (await encodeRest(setting, rest, signal)));
@@ -65,7 +65,8 @@ async function encodeRest(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const { clock, gaps, log } = setting;
-  const air = new AirClock({ wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() }, undefined);
+  const now = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+  const air = new AirClock(now, point.clockAheadMs);
   air.anchor(point.endSeconds, point.endMs, point.isSettled);
   const { format, silenceAfterMs } = setting.show;
   const tail = new ResumeTail(history, () => point.heardMs, { format: input, burstMs: 0 });

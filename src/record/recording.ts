@@ -269,8 +269,9 @@ export class Recording {
     // An encoder that is told to end fills its last packet up: that is no sound of the station.
     const heardSample = Math.min(endSample, this.#toSample(history.endSeconds));
     const endSeconds = this.#toSeconds(heardSample);
-    const isSettled = air.isSettled(endSeconds);
-    return tail.toUpdate({ endSample: heardSample, endSeconds, endMs: this.#toMs(heardSample), isSettled });
+    const endMs = this.#toMs(heardSample);
+    const { isFound: isSettled, aheadMs: clockAheadMs } = air;
+    return tail.toUpdate({ endSample: heardSample, endSeconds, endMs, isSettled, clockAheadMs });
   }
 
   #onStored(): void {

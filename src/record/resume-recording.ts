@@ -21,14 +21,14 @@ export type Resumed = { history: FrameHistory; startSample: number; stitch: Stit
 
 /** Reads what a recorder left behind; `undefined` when that is nothing to go on from. */
 export function readLastRecording(writer: ShowWriter): LastRecording | undefined {
-  const last = writer.resume();
-  const frames = last?.tail.flatMap((part) => unpackFrames(part.frames)) ?? [];
-  if (last === undefined || frames.length === 0) return undefined;
-  const { input } = last.point;
-  if (!isResumable(input)) return undefined;
-  const history = new FrameHistory((last.tail.at(-1)?.endSeconds ?? 0) - toSeconds(frames));
+  const point = writer.resumePoint();
+  if (point === undefined || !isResumable(point.input)) return undefined;
+  const tail = writer.inputTail();
+  const frames = tail.flatMap((part) => unpackFrames(part.frames));
+  if (frames.length === 0) return undefined;
+  const history = new FrameHistory((tail.at(-1)?.endSeconds ?? 0) - toSeconds(frames));
   history.add(frames);
-  return { point: last.point, input, history };
+  return { point, input: point.input, history };
 }
 
 /**

@@ -88,8 +88,9 @@ function toDraft(
   const seconds = toSeconds(frames);
   const startMs = air.toUnixMs(endMs - seconds * 1000);
   const start = { endSample: 0, endSeconds: 0, endMs: startMs, isSettled: false };
+  const clocks = { heardMs: air.toUnixMs(nowMs), clockAheadMs: air.aheadMs };
   return {
-    point: { input: stream.format, ...start, heardMs: air.toUnixMs(nowMs) },
+    point: { input: stream.format, ...start, ...clocks },
     part: { endSeconds: seconds, frames: packFrames(frames) },
     keepFromSeconds: Infinity,
   };

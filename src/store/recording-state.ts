@@ -36,11 +36,16 @@ export type ResumePoint = {
   endSample: number;
   /** In what the station sent. */
   endSeconds: number;
-  /** Unix time at which that sound left the server, and whether that was known well when it was stored. */
+  /**
+   * Unix time at which that sound left the server, and whether arrivals had told that well when it was stored: the newest sound may
+   * still turn out to be behind lost frames.
+   */
   endMs: number;
   isSettled: boolean;
   /** Unix time, by the clock that placed the sound, at which the newest of the input had come. */
   heardMs: number;
+  /** How far that clock was ahead of this machine's. */
+  clockAheadMs: number;
 };
 
 /** What a station had sent up to a place in the sound of the recording, as the recorder packed it. */
@@ -116,12 +121,13 @@ export class RecordingState {
     );
   }
 
-  readResume(): { point: ResumePoint; tail: InputPart[] } | undefined {
+  readPoint(): ResumePoint | undefined {
     const data = this.#sqlite.get("SELECT data FROM resume_point")?.["data"];
-    if (typeof data !== "string") return undefined;
-    const point: ResumePoint = JSON.parse(data);
-    const rows = this.#sqlite.all("SELECT end_seconds, frames FROM input_tail ORDER BY id");
-    return { point, tail: rows.map(toInputPart) };
+    return typeof data === "string" ? JSON.parse(data) : undefined;
+  }
+
+  readTail(): InputPart[] {
+    return this.#sqlite.all("SELECT end_seconds, frames FROM input_tail ORDER BY id").map(toInputPart);
   }
 }
 

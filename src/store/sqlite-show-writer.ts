@@ -125,9 +125,14 @@ export class ShowWriter implements Disposable {
     });
   }
 
-  /** Where the last recording ended, and what the station had sent by then; `undefined` when that is not known. */
-  resume(): { point: ResumePoint; tail: InputPart[] } | undefined {
-    return this.#state.readResume();
+  /** Where the last recording ended; `undefined` when that is not known. */
+  resumePoint(): ResumePoint | undefined {
+    return this.#state.readPoint();
+  }
+
+  /** What the station had sent by then, oldest first. */
+  inputTail(): InputPart[] {
+    return this.#state.readTail();
   }
 
   addEvent(event: NewShowEvent): void {

@@ -12,7 +12,7 @@ function observe(air: AirClock, afterMs: number, seconds: number): void {
 }
 
 test("a burst of older audio does not make the recording late", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   const burstSeconds = 4;
   observe(air, 20, burstSeconds);
   for (let second = 1; second < 10; second++) observe(air, 20 + second * 1000, burstSeconds + second);
@@ -20,7 +20,7 @@ test("a burst of older audio does not make the recording late", () => {
 });
 
 test("the earliest arrival counts, not the first", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   observe(air, 300, 0);
   observe(air, 1010, 1);
   observe(air, 2200, 2);
@@ -28,7 +28,7 @@ test("the earliest arrival counts, not the first", () => {
 });
 
 test("the start is told when a second of arrivals has been seen", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   assert.equal(air.isSettled(0), false);
   observe(air, 0, 0);
   assert.equal(air.isSettled(0), false);
@@ -39,7 +39,7 @@ test("the start is told when a second of arrivals has been seen", () => {
 for (const ppm of [500, -500]) {
   test(`a station that drifts by ${ppm} ppm stays right for two days, and nothing jumps`, () => {
     const { random } = createRandom();
-    const air = new AirClock(NOW, undefined);
+    const air = new AirClock(NOW);
     for (let seconds = 0; seconds < 2 * 86_400; seconds += 0.5) {
       const trueMs = seconds * 1000 * (1 + ppm / 1e6);
       const jitterMs = random() < 0.2 ? random() * 5 : random() * 140;
@@ -52,18 +52,19 @@ for (const ppm of [500, -500]) {
 }
 
 test("sound that comes late and catches up has not jumped, but is not settled meanwhile", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
   observe(air, 23_000, 20);
   assert.equal(air.unsettledSeconds, 20);
   assert.deepEqual([air.isSettled(20), air.isSettled(20.5)], [true, false]);
+  assert.equal(air.isFound, true, "where it is if nothing was lost is known");
   for (let second = 21; second < 24; second++) observe(air, 23_010, second);
   assert.equal(air.unsettledSeconds, undefined);
   assert.equal(air.toMs(0), NOW.wallMs);
 });
 
 test("sound that stays late has jumped: what comes behind the hole is placed anew", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
   for (let second = 20; second < 26; second++) observe(air, second * 1000 + 400, second);
   assert.equal(air.jumpSeconds, 20);
@@ -74,14 +75,14 @@ test("sound that stays late has jumped: what comes behind the hole is placed ane
 });
 
 test("sound that comes earlier than it could have been sent has jumped at once", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
   observe(air, 19_500, 20);
   assert.deepEqual(air.takeJump(), { seconds: 20, byMs: -500 });
 });
 
 test("blocks of several seconds, as some servers send, are no jumps", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   for (let block = 0; block < 100; block++) {
     const arrivalMs = NOW.monotonicMs + (block + 1) * 4000;
     for (let second = 0; second < 4; second++) {
@@ -94,7 +95,7 @@ test("blocks of several seconds, as some servers send, are no jumps", () => {
 });
 
 test("a clock that is anchored goes on from where the last recording ended", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   air.anchor(100, NOW.wallMs + 5);
   assert.equal(air.toMs(100), NOW.wallMs + 5);
   air.observe(NOW.monotonicMs + 2000, { firstSeconds: 101.9, lastSeconds: 101.97 });
@@ -105,7 +106,7 @@ test("a Date near this machine's time is only proof of it; one that differs wins
   assert.equal(toClockErrorMs(NOW.wallMs, undefined), 0);
   assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs - 1000), 0);
   assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs + 1900), 0);
-  const air = new AirClock(NOW, NOW.wallMs - 86_400_000);
+  const air = new AirClock(NOW, toClockErrorMs(NOW.wallMs, NOW.wallMs - 86_400_000));
   observe(air, 0, 0);
   assert.equal(air.toMs(0), NOW.wallMs - 86_400_000);
 });
@@ -127,8 +128,14 @@ test("of any other Date the fraction of the second is not known, and the middle 
   assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs + 7000), 7500);
 });
 
+test("a difference that an earlier connection told is kept as long as it may be right", () => {
+  assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs + 7000, 8400), 8400);
+  assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs + 7000, 9900), 7500);
+  assert.equal(toClockErrorMs(NOW.wallMs, NOW.wallMs + 500, 2400), 0);
+});
+
 test("sound that was a little late right before frames were lost stays where it is, and what is behind them is placed anew", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
   observe(air, 20_170, 20);
   for (let second = 21; second < 25; second++) observe(air, second * 1000 + 1500, second);
@@ -140,7 +147,7 @@ test("sound that was a little late right before frames were lost stays where it 
 
 test("the last sound of a connection has jumped when it is late behind damage, however short it is", () => {
   for (const isBehindDamage of [true, false]) {
-    const air = new AirClock(NOW, undefined);
+    const air = new AirClock(NOW);
     for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
     air.observe(NOW.monotonicMs + 20_800, { firstSeconds: 20, lastSeconds: 20, isBehindDamage });
     observe(air, 20_930, 20.1);
@@ -150,7 +157,7 @@ test("the last sound of a connection has jumped when it is late behind damage, h
 });
 
 test("sound that jumped and then was held up for seconds is placed where it jumped", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
   for (let second = 20; second < 24; second += 0.25) observe(air, second * 1000 + 1500, second);
   // Five seconds at once; the newest of them were not held up.
@@ -159,7 +166,7 @@ test("sound that jumped and then was held up for seconds is placed where it jump
 });
 
 test("sound behind damage that was held up first, and catches up, does not stay unsettled", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
   air.observe(NOW.monotonicMs + 23_000, { firstSeconds: 20, lastSeconds: 20, isBehindDamage: true });
   observe(air, 23_100, 20.2);
@@ -168,7 +175,7 @@ test("sound behind damage that was held up first, and catches up, does not stay 
 });
 
 test("a recording that goes on from another, and jumps before its line is found, keeps the time of both parts", () => {
-  const air = new AirClock({ ...NOW, wallMs: NOW.wallMs + 300 }, undefined);
+  const air = new AirClock({ ...NOW, wallMs: NOW.wallMs + 300 });
   air.anchor(0, NOW.wallMs);
   for (let second = 0; second < 3; second++) observe(air, second * 1000 + 20, second);
   air.observe(NOW.monotonicMs + 3820, { firstSeconds: 3, lastSeconds: 3, isBehindDamage: true });
@@ -179,7 +186,7 @@ test("a recording that goes on from another, and jumps before its line is found,
 });
 
 test("a recording that ends with arrivals that are a little late has not jumped there", () => {
-  const air = new AirClock(NOW, undefined);
+  const air = new AirClock(NOW);
   for (let second = 0; second < 20; second++) observe(air, second * 1000, second);
   observe(air, 20_170, 20);
   observe(air, 20_460, 20.2);

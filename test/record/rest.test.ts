@@ -31,7 +31,15 @@ test("a recorder that was killed behind an outage, before it encoded anything, l
   setting.writer.savePieces([], {
     events: [],
     resume: {
-      point: { input: "mp3", endSample: 0, endSeconds: 0, endMs: restMs, isSettled: true, heardMs },
+      point: {
+        input: "mp3",
+        endSample: 0,
+        endSeconds: 0,
+        endMs: restMs,
+        isSettled: true,
+        heardMs,
+        clockAheadMs: 0,
+      },
       part: { endSeconds: toSeconds(frames), frames: packFrames(frames) },
       keepFromSeconds: 0,
     },

@@ -57,7 +57,13 @@ test("what is listened to on a slow line becomes durable meanwhile, without what
     close: () => undefined,
   };
   const source = { connect: async () => connection };
-  const setting = { show: { headers: {} }, url: "", source, clock: systemClock };
+  const setting = {
+    show: { headers: {} },
+    url: "",
+    source,
+    clock: systemClock,
+    writer: { resumePoint: () => undefined },
+  };
   const station = await openStation(setting, AbortSignal.timeout(10_000));
   const offSeconds: number[] = [];
   const endMs = nowMs - 2500;
@@ -89,7 +95,15 @@ function leaveSound(writer: ReturnType<typeof createSetting>["setting"]["writer"
     loudness: undefined,
     audioData: new Uint8Array(100),
   };
-  const point = { input: "mp3", endSample: 48_000, endSeconds: 1, endMs, isSettled, heardMs: endMs };
+  const point = {
+    input: "mp3",
+    endSample: 48_000,
+    endSeconds: 1,
+    endMs,
+    isSettled,
+    heardMs: endMs,
+    clockAheadMs: 0,
+  };
   const part = { endSeconds: 1, frames: new Uint8Array(0) };
   writer.append(segment, 48_000, { events: [], resume: { point, part, keepFromSeconds: 0 } });
 }
