@@ -1,3 +1,4 @@
+import type { Clock } from "../core/clock.ts";
 import { EarliestArrivals } from "./earliest-arrivals.ts";
 
 /** How long arrivals are looked at before the start is settled, and before it is known well enough to be told. */
@@ -65,8 +66,6 @@ export type AirJump = { seconds: number; byMs: number };
  * Arrivals are counted on the monotonic clock, so that a step of the wall clock does not move them.
  */
 export class AirClock {
-  /** How far the clock that places the sound was ahead of this machine's in the beginning. */
-  readonly aheadMs: number;
   #wallMinusMonotonicMs: number;
   readonly #earliest = new EarliestArrivals();
   #firstArrivalMs: number | undefined;
@@ -83,14 +82,12 @@ export class AirClock {
 
   /** `now` is this machine's time; the clock that places the sound is `aheadMs` ahead of it. */
   constructor(now: { wallMs: number; monotonicMs: number }, aheadMs = 0) {
-    this.aheadMs = aheadMs;
     this.#wallMinusMonotonicMs = now.wallMs + aheadMs - now.monotonicMs;
   }
 
   /** For another recording, which begins where this one is at `seconds`. */
   startAt(seconds: number): AirClock {
-    const wallMs = this.#wallMinusMonotonicMs - this.aheadMs;
-    const clock = new AirClock({ wallMs, monotonicMs: 0 }, this.aheadMs);
+    const clock = new AirClock({ wallMs: this.#wallMinusMonotonicMs, monotonicMs: 0 });
     clock.anchor(0, this.toMs(seconds));
     return clock;
   }
@@ -133,6 +130,11 @@ export class AirClock {
   /** The instant of the monotonic clock at a Unix time of the clock that places the sound. */
   toMonotonicMs(unixMs: number): number {
     return unixMs - this.#wallMinusMonotonicMs;
+  }
+
+  /** How far the clock that places the sound is ahead of this machine's by now, which may have been set since. */
+  aheadOf(clock: Clock): number {
+    return this.toUnixMs(clock.monotonicMs()) - clock.nowMs();
   }
 
   /** Whether the line is known well enough to be told; sound that is late for now may still turn out to have jumped. */
@@ -274,17 +276,12 @@ function toLeastOfHalves(arrivals: readonly Arrival[]): { early: number; late: n
  * How far the server's clock is ahead of `wallMs`; 0 when they agree as far as can be told.
  *
  * A clock that is a day, a time zone or some minutes wrong was set so, and its seconds are those of everybody: a difference
- * that may be whole minutes is. Of any other, the fraction of the second is not told: where an earlier connection's answer, `knownMs`,
- * may still be right, it is, so that what was recorded by it and what is now meet.
+ * that may be whole minutes is. Of any other, the fraction of the second is not told.
  */
-export function toClockErrorMs(wallMs: number, serverDateMs: number | undefined, knownMs?: number): number {
+export function toClockErrorMs(wallMs: number, serverDateMs: number | undefined): number {
   if (serverDateMs === undefined) return 0;
   const leastMs = serverDateMs - wallMs;
-  const errorMs = leastMs + DATE_ROUNDING_MS;
-  if (Math.abs(errorMs) <= DATE_TOLERANCE_MS + DATE_ROUNDING_MS) return 0;
+  if (Math.abs(leastMs + DATE_ROUNDING_MS) <= DATE_TOLERANCE_MS + DATE_ROUNDING_MS) return 0;
   const minutesMs = Math.ceil(leastMs / MINUTE_MS) * MINUTE_MS;
-  if (minutesMs < leastMs + 2 * DATE_ROUNDING_MS + ANSWER_MS_MAX) return minutesMs;
-  const isKnown =
-    knownMs !== undefined && Math.abs(errorMs - knownMs) <= 2 * DATE_ROUNDING_MS + ANSWER_MS_MAX;
-  return isKnown ? knownMs : errorMs;
+  return minutesMs < leastMs + 2 * DATE_ROUNDING_MS + ANSWER_MS_MAX ? minutesMs : leastMs + DATE_ROUNDING_MS;
 }

@@ -15,6 +15,10 @@ import type { UnbrokenEnd } from "./unbroken-stream.ts";
 /** Less than this is not worth a session of its own. */
 const REST_SECONDS_MIN = 0.1;
 
+/** Two clocks that are known only as far as a server's `Date` tells them may differ by so much more; nothing may be left out that is new. */
+const CLOCK_MARGIN_MS = 1000;
+const SAME_CLOCK_MS_MAX = 250;
+
 /** A connection, and the recording before it, from which it does not go on. */
 export type Apart = {
   station: OpenStation;
@@ -34,12 +38,15 @@ export async function beginApart(
 ): Promise<void> {
   const { writer, clock } = setting;
   const rest = last !== undefined && toRestSeconds(last) >= REST_SECONDS_MIN ? last : undefined;
+  const point = writer.resumePoint();
+  const isSettled = point?.isSettled !== false;
+  const clockOffMs = station.air.aheadOf(clock) - (point?.clockAheadMs ?? 0);
+  const marginMs = Math.abs(clockOffMs) > SAME_CLOCK_MS_MAX ? CLOCK_MARGIN_MS : 0;
   const toStoredEndMs = (restEndMs: number | undefined): number | undefined => {
     if (restEndMs === undefined && soundEndMs !== undefined) return soundEndMs;
     const endMs = restEndMs ?? writer.history()?.soundEndMs;
-    return endMs === undefined ? undefined : station.air.toMonotonicMs(endMs);
+    return endMs === undefined ? undefined : station.air.toMonotonicMs(endMs - marginMs);
   };
-  const isSettled = writer.resumePoint()?.isSettled !== false;
   const expectedMs = toStoredEndMs(rest && rest.point.endMs + toRestSeconds(rest) * 1000);
   const encode = async (): Promise<number | undefined> =>
     toStoredEndMs(rest && (await encodeRest(setting, rest, signal)));

@@ -1,7 +1,6 @@
 import type { ShowConfig } from "../config/record-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { NewShowEvent } from "../core/show-event.ts";
-import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import { AirClock, toClockErrorMs } from "./air-clock.ts";
 import { openStationStream, type StationStream } from "./station-stream.ts";
 import type { StreamSource } from "./stream-source.ts";
@@ -22,8 +21,6 @@ export type StationSetting = {
   url: string;
   source: StreamSource;
   clock: Clock;
-  /** Knows by which clock the last recording went. */
-  writer: Pick<ShowWriter, "resumePoint">;
 };
 
 /** The same connection as the beginning of another recording, after its stream has `changed`. */
@@ -34,11 +31,11 @@ export function toFollowing({ stream }: OpenStation, air: AirClock): OpenStation
 
 /** Connects, and reads as far as the format can be told. Throws `network` or `unsupported`. */
 export async function openStation(setting: StationSetting, signal: AbortSignal): Promise<OpenStation> {
-  const { clock, show, url, source, writer } = setting;
+  const { clock, show, url, source } = setting;
   const connection = await source.connect({ url, headers: show.headers }, signal);
   try {
     const wallMs = clock.nowMs();
-    const errorMs = toClockErrorMs(wallMs, connection.serverDateMs, writer.resumePoint()?.clockAheadMs);
+    const errorMs = toClockErrorMs(wallMs, connection.serverDateMs);
     const air = new AirClock({ wallMs, monotonicMs: clock.monotonicMs() }, errorMs);
     const stream = await openStationStream(connection, clock, signal);
     const events = [toStartEvent(stream)];

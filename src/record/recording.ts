@@ -265,13 +265,13 @@ export class Recording {
   }
 
   #toResume(endSample: number): ResumeUpdate {
-    const { tail, history, air } = this.#parts;
+    const { tail, history, air, clock } = this.#parts;
     // An encoder that is told to end fills its last packet up: that is no sound of the station.
     const heardSample = Math.min(endSample, this.#toSample(history.endSeconds));
     const endSeconds = this.#toSeconds(heardSample);
     const endMs = this.#toMs(heardSample);
-    const { isFound: isSettled, aheadMs: clockAheadMs } = air;
-    return tail.toUpdate({ endSample: heardSample, endSeconds, endMs, isSettled, clockAheadMs });
+    const time = { endMs, isSettled: air.isFound, clockAheadMs: air.aheadOf(clock) };
+    return tail.toUpdate({ endSample: heardSample, endSeconds, ...time });
   }
 
   #onStored(): void {

@@ -65,7 +65,7 @@ export async function trimOverlap(
     isBurst = knownMs - startMs > EARLIER_MS;
     if (rest.endMs !== undefined && !isBefore(LISTEN_MS) && isResumable(stream.format)) {
       const frames = leaveOut(batches, startMs, rest.endMs).flatMap((heard) => heard.frames);
-      save(toDraft(station, frames, { endMs: startMs + heardMs, nowMs: clock.monotonicMs() }));
+      save(toDraft(station, frames, startMs + heardMs, clock));
     }
   }
   const endMs = await stored;
@@ -83,12 +83,13 @@ function leaveOut(batches: readonly Heard[], startMs: number, endMs: number): He
 function toDraft(
   { stream, air }: OpenStation,
   frames: readonly Frame[],
-  { endMs, nowMs }: { endMs: number; nowMs: number },
+  endMs: number,
+  clock: Clock,
 ): ResumeUpdate {
   const seconds = toSeconds(frames);
   const startMs = air.toUnixMs(endMs - seconds * 1000);
   const start = { endSample: 0, endSeconds: 0, endMs: startMs, isSettled: false };
-  const clocks = { heardMs: air.toUnixMs(nowMs), clockAheadMs: air.aheadMs };
+  const clocks = { heardMs: air.toUnixMs(clock.monotonicMs()), clockAheadMs: air.aheadOf(clock) };
   return {
     point: { input: stream.format, ...start, ...clocks },
     part: { endSeconds: seconds, frames: packFrames(frames) },

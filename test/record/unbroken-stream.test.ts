@@ -33,7 +33,6 @@ test("a connection that is silent when the recording is stopped has brought its 
     url: "",
     clock: systemClock,
     source: { connect: async () => connection },
-    writer: { resumePoint: () => undefined },
   };
   const history = new FrameHistory();
   const lost: string[] = [];

@@ -27,9 +27,10 @@ const SEAMS_FOR_MS = 120_000;
 
 /**
  * Frames from before and behind a hole may come in one read of the network, a fifth of a second, and behind a frame that was held
- * back until another one followed, an eighth: nothing tells where among them the hole is.
+ * back until another one followed, an eighth: nothing tells where among them the hole is. Right before the end of a connection, what
+ * two reads bring may also have been held up.
  */
-const BLUR_MS = 350;
+const BLUR_MS = 450;
 
 const HOUR_MS = 3_600_000;
 
@@ -129,7 +130,7 @@ export class ArchiveChecker {
     this.#seamsUntilMs = this.#parts.machine.time.elapsedMs + SEAMS_FOR_MS;
   }
 
-  /** A session has begun whose clock is not known any better. */
+  /** A session has begun whose clock is not known any better; two of them may differ by the rounding of both. */
   #expectDateSeam(): void {
     this.#dateSeamUntilMs = this.#parts.machine.time.elapsedMs + SEAMS_FOR_MS;
   }
@@ -304,7 +305,8 @@ export class ArchiveChecker {
   }
 
   #reportHole({ start, end }: Interval): void {
-    if (end - start <= EDGE_MS || this.#reportedHoles.has(start)) return;
+    const isDated = this.#session?.references.some(({ toleranceMs }) => toleranceMs > ERROR_MS_MAX) === true;
+    if (end - start <= (isDated ? DATE_SEAM_MS : EDGE_MS) || this.#reportedHoles.has(start)) return;
     this.#reportedHoles.add(start);
     this.#parts.onFault(
       `unexplained: ${((end - start) / 1000).toFixed(3)} s from ${new Date(start).toISOString()} on`,
