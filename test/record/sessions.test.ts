@@ -124,7 +124,11 @@ async function checkSeams(sessions: readonly RawSession[], { againMs }: { againM
       report.lostMs < 1 && report.doubledMs < 1,
       `${report.lostMs} lost, ${report.doubledMs} doubled`,
     );
-    assert.ok(span !== undefined);
+    // The last session may be too short for a second to begin in it.
+    if (span === undefined) {
+      assert.equal(session, sessions.at(-1));
+      return;
+    }
     const heldMs = startMs - (earlier?.claimedEndMs ?? startMs);
     const jumpMs = span.startMs - (earlier?.soundEndMs ?? span.startMs);
     assert.ok(Math.abs(heldMs) <= againMs + 30, `a session begins ${heldMs} ms after the one before ends`);
