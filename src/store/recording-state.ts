@@ -63,6 +63,8 @@ export type ResumeUpdate = {
 /** The tables of a sender's database that say how far a recording is. Its methods belong into the caller's transactions. */
 export class RecordingState {
   readonly #sqlite: Sqlite;
+  /** Older input was dropped last. */
+  #keptFromSeconds = -Infinity;
 
   constructor(sqlite: Sqlite) {
     this.#sqlite = sqlite;
@@ -112,7 +114,10 @@ export class RecordingState {
 
   saveResume({ point, part, keepFromSeconds }: ResumeUpdate): void {
     this.#sqlite.run("INSERT OR REPLACE INTO resume_point (id, data) VALUES (1, ?)", JSON.stringify(point));
-    this.#sqlite.run("DELETE FROM input_tail WHERE end_seconds < ?", keepFromSeconds);
+    if (Math.abs(keepFromSeconds - this.#keptFromSeconds) >= DROP_EVERY_SECONDS) {
+      this.#sqlite.run("DELETE FROM input_tail WHERE end_seconds < ?", keepFromSeconds);
+      this.#keptFromSeconds = keepFromSeconds;
+    }
     if (part === undefined) return;
     this.#sqlite.run(
       "INSERT INTO input_tail (end_seconds, frames) VALUES (?, ?)",

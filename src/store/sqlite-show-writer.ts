@@ -27,7 +27,7 @@ const ROWS_PER_DELETE = 50;
 const PAGES_PER_VACUUM = 128;
 
 /** A writer looks at the newest rows only; the 2 MB of SQLite's default would be most of what a further show costs. */
-const CACHE_KIB = 128;
+const CACHE_KIB = 256;
 
 /** What becomes durable together with sound. */
 export type Extras = { events: readonly NewShowEvent[]; resume?: ResumeUpdate };
