@@ -28,6 +28,9 @@ export type NewPiece = NewSegment & {
   isSegmentEnd: boolean;
 };
 
+/** To look for input that is of no more use costs as much as to store some: it is done now and then. */
+const DROP_EVERY_SECONDS = 5;
+
 /** Where durable sound ends, so that a new recorder can go on there. */
 export type ResumePoint = {
   /** The format in which the station sent it. */
@@ -114,7 +117,8 @@ export class RecordingState {
 
   saveResume({ point, part, keepFromSeconds }: ResumeUpdate): void {
     this.#sqlite.run("INSERT OR REPLACE INTO resume_point (id, data) VALUES (1, ?)", JSON.stringify(point));
-    if (Math.abs(keepFromSeconds - this.#keptFromSeconds) >= DROP_EVERY_SECONDS) {
+    const isDue = Math.abs(keepFromSeconds - this.#keptFromSeconds) >= DROP_EVERY_SECONDS;
+    if (isDue || keepFromSeconds === Infinity) {
       this.#sqlite.run("DELETE FROM input_tail WHERE end_seconds < ?", keepFromSeconds);
       this.#keptFromSeconds = keepFromSeconds;
     }
