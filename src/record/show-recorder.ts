@@ -21,8 +21,11 @@ import { watchClock } from "./watch-clock.ts";
 
 const DAY_MS = 86_400_000;
 
-/** A machine that has just started may not know the time yet; nothing is deleted before it had a chance to learn it. */
-const FIRST_RETENTION_MS = 3_600_000;
+/**
+ * A machine that has just started may not know the time yet; nothing is deleted before it had a chance to learn it. One that starts
+ * again and again must come to it too.
+ */
+const FIRST_RETENTION_MS = 300_000;
 
 /** The schedule is looked at anew this often: this machine's clock may be set, also back, and the machine may sleep. */
 const LOOK_EVERY_MS = 5000;
