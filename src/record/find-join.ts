@@ -23,7 +23,8 @@ export type JoinSearch = {
 /**
  * Where the fresh frames go on after the held ones.
  *
- * - `certain`: all frames that both have are equal, in one way only, and enough of them differ from each other.
+ * - `certain`: all frames that both have are equal, and enough of them differ from each other, in one way only. A few frames of silence
+ *   that are equal in another way are so by chance.
  * - `likely`: the match that is nearest to the time away; several would do, or the frames are too alike, as in silence.
  * - `open`: more frames may decide it.
  * - `late`: by the time away there should be more new frames than there are, even if all but the first were new. Unless more of a
@@ -40,20 +41,18 @@ export function findJoin(search: JoinSearch): Join {
   const [held, fresh] = toNumbers(search.held, search.fresh);
   const different = countDifferentFrom(held);
   const skips = new Set<number>();
+  const proved = new Set<number>();
   let isOpen = false;
-  let differing = 0;
   for (const start of toStarts(held, fresh)) {
     const overlap = toOverlapFrames(held, fresh, start);
     if (overlap === "open") isOpen = true;
     if (typeof overlap !== "number") continue;
     skips.add(start.freshStart + overlap);
-    differing = Math.max(differing, different[start.heldStart] ?? 0);
+    if ((different[start.heldStart] ?? 0) >= differentMin) proved.add(start.freshStart + overlap);
   }
   if (skips.size === 0) return { kind: isOpen || fresh.length === 0 ? "open" : "none" };
-  const [only] = skips;
-  if (skips.size === 1 && only !== undefined && !isOpen && differing >= differentMin) {
-    return { kind: "certain", skip: only };
-  }
+  const [only] = proved;
+  if (proved.size === 1 && only !== undefined && !isOpen) return { kind: "certain", skip: only };
   const distance = (skip: number): number => Math.abs(fresh.length - skip - newFramesExpected);
   const [nearest] = [...skips].sort((a, b) => distance(a) - distance(b));
   if (nearest === undefined || distance(nearest) > toleranceFrames) {

@@ -98,3 +98,18 @@ test("dead air that begins after the held frames end is late, however much more 
     assert.equal(find(held, fresh, freshFrames + 10).kind, "likely");
   }
 });
+
+test("a frame of silence at both ends is alike by chance, and makes no proof doubtful", () => {
+  const held = [...frames.slice(0, 50), SILENT, ...frames.slice(50, 90), SILENT];
+  const fresh = [SILENT, ...frames.slice(50, 90), SILENT, ...frames.slice(90, 150)];
+  assert.deepEqual(find(held, fresh, 60), { kind: "certain", skip: 42 });
+});
+
+test("sound that was played twice proves nothing", () => {
+  const jingle = frames.slice(0, 10);
+  const held = [...frames.slice(100, 150), ...jingle, ...jingle];
+  assert.deepEqual(find(held, [...jingle, ...jingle, ...jingle, ...frames.slice(200, 220)], 30), {
+    kind: "likely",
+    skip: 20,
+  });
+});
