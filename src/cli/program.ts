@@ -3,20 +3,26 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 
 import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
-import { addDemoCommand } from "./demo.ts";
 import { toPrintable } from "./logger.ts";
-import { addRecordCommand } from "./record.ts";
-import { addServeCommand } from "./serve.ts";
 import { StoppedError, StopSignals } from "./stop-signals.ts";
-import { addSyncCommand } from "./sync.ts";
-import { addVerifyCommand } from "./verify.ts";
+
+type AddCommand = (program: Command, signal: AbortSignal) => void;
+
+/** Each is loaded when it is wanted: what the others need would be most of the memory and of the time to start. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  record: async () => (await import("./record.ts")).addRecordCommand,
+  sync: async () => (await import("./sync.ts")).addSyncCommand,
+  serve: async () => (await import("./serve.ts")).addServeCommand,
+  verify: async () => (await import("./verify.ts")).addVerifyCommand,
+  demo: async () => (await import("./demo.ts")).addDemoCommand,
+};
 
 const USAGE_CODES: readonly ErrorCode[] = ["usage", "config"];
 
 /** Runs one command line, without the program's own name; returns the exit status. */
 export async function runProgram(args: readonly string[]): Promise<number> {
   using stop = new StopSignals();
-  const program = createProgram(stop);
+  const program = await createProgram(args, stop);
   try {
     await program.parseAsync([...args], { from: "user" });
     return 0;
@@ -28,7 +34,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(stop: StopSignals): Command {
+/** A command line that does not begin with a command may need all of them, for the help. */
+async function createProgram(args: readonly string[], stop: StopSignals): Promise<Command> {
   const program = new Command("save_audio_stream");
   program
     .description(
@@ -39,11 +46,11 @@ function createProgram(stop: StopSignals): Command {
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  addRecordCommand(program, stop.signal);
-  addSyncCommand(program, stop.signal);
-  addServeCommand(program, stop.signal);
-  addVerifyCommand(program, stop.signal);
-  addDemoCommand(program, stop.signal);
+  const name = args.find((arg) => !arg.startsWith("-")) ?? "";
+  const wanted = Object.entries(COMMANDS).filter(([known]) => known === name);
+  for (const [, load] of wanted.length > 0 ? wanted : Object.entries(COMMANDS)) {
+    (await load())(program, stop.signal);
+  }
   addHelpCommand(program);
   // Behind the commands, which would inherit it.
   program.allowExcessArguments().action(() => {

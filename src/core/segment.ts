@@ -53,3 +53,10 @@ export function samplesToMs(samples: number): number {
 export function toCrc32(audioData: Uint8Array): number {
   return crc32(audioData);
 }
+
+/** CRC-32 of what a segment is besides its audio, which has one of its own: a time that was changed on the way is as bad as a sound. */
+export function toHeadCrc32(segment: Segment): number {
+  const { id, timestampMs, isTimestampFromSource, durationSamples, loudness } = segment;
+  const numbers = [id, timestampMs, isTimestampFromSource ? 1 : 0, durationSamples, segment.crc32];
+  return crc32(loudness ?? new Uint8Array(0), crc32(numbers.join(" ")));
+}

@@ -1,10 +1,12 @@
 import { Hono } from "hono";
+import { accepts } from "hono/accepts";
 
 import { AppError } from "../core/app-error.ts";
 import type { Log } from "../core/log.ts";
 import type { Library } from "../store/library.ts";
 import type { ShowReader } from "../store/show-reader.ts";
-import { toWireEvent, toWireMetadata, toWireSegment, type WireDigest } from "../sync/wire.ts";
+import { CBOR_SEQUENCE, toWireEvent, toWireMetadata, toJsonSegment, type WireDigest } from "../sync/wire.ts";
+import { toRowStream } from "./row-stream.ts";
 import { readLimit, readWholeNumber, requireIdRange } from "./parameters.ts";
 
 const SEGMENTS_DEFAULT = 100;
@@ -12,6 +14,15 @@ const SEGMENTS_MAX = 1000;
 
 /** An answer ends after this much audio, however many rows were asked for, so that memory stays bounded. */
 const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+
+/** A stream holds a batch at a time, however many rows there are. */
+const STREAMED_MAX: number = Number.MAX_SAFE_INTEGER;
+
+const SEGMENT_TYPES = {
+  header: "Accept",
+  supports: ["application/json", CBOR_SEQUENCE] as string[],
+  default: "application/json",
+} as const satisfies Parameters<typeof accepts>[1];
 
 const EVENTS_DEFAULT = 500;
 const ROWS_MAX = 10_000;
@@ -32,10 +43,14 @@ export function createSyncRoutes(library: Library, log: Log): Hono {
   });
   routes.get("/:name/segments", async (context) => {
     const range = requireIdRange(context);
-    const limit = readLimit(context, SEGMENTS_DEFAULT, SEGMENTS_MAX);
-    await using reader = await openSender(library, context.req.param("name"));
+    const isStream = accepts(context, SEGMENT_TYPES) === CBOR_SEQUENCE;
+    const limit = readLimit(context, SEGMENTS_DEFAULT, isStream ? STREAMED_MAX : SEGMENTS_MAX);
+    const reader = await openSender(library, context.req.param("name"));
+    if (isStream)
+      return context.body(toRowStream(reader, { ...range, limit }), 200, { "Content-Type": CBOR_SEQUENCE });
+    await using _ = reader;
     const segments = await reader.segments({ ...range, limit, bytesMax: ANSWER_BYTES_MAX });
-    return context.json(segments.map(toWireSegment));
+    return context.json(segments.map(toJsonSegment));
   });
   routes.get("/:name/events", async (context) => {
     const afterId = readWholeNumber(context, "after_id") ?? 0;

@@ -67,12 +67,13 @@ export class Retention {
   }
 
   /**
-   * The wall clock, but not more than an hour beyond the newest sound, which carries the station's own time: a clock that
-   * runs far ahead, or was wrong from the start, deletes nothing that it should not.
+   * The earlier of the wall clock and the one that placed the newest sound, and not more than an hour beyond that sound, which
+   * carries the station's own time: a clock that runs ahead, or was wrong from the start, deletes nothing that it should not.
    */
   #toTrustedMs(writer: ShowWriter): number {
     const soundEndMs = writer.history()?.soundEndMs ?? -Infinity;
-    return Math.min(this.#clock.nowMs(), soundEndMs + HOUR_MS);
+    const aheadMs = writer.resumePoint()?.clockAheadMs ?? 0;
+    return Math.min(this.#clock.nowMs() + Math.min(0, aheadMs), soundEndMs + HOUR_MS);
   }
 
   #takeJumpMs(): number {

@@ -39,6 +39,8 @@ export interface RecipientWriter extends AsyncDisposable {
   /** The newest row that is still there. */
   lastHeld(): Promise<SegmentHead | undefined>;
   commit(batch: RecipientBatch): Promise<void>;
+  /** All is here that its sender had: from now on, readers and this writer do not wait for each other. */
+  finishFill(): Promise<void>;
 }
 
 /** The recipients that a program may write. */

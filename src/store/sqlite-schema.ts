@@ -34,17 +34,24 @@ const SCHEMA = `
 /** Checkpoint often: a smaller log needs less room on a disk that is nearly full. */
 const AUTOCHECKPOINT_PAGES = 256;
 
+/** Small pieces are written while others read. */
+const LIVE_SETTINGS = "PRAGMA journal_mode = WAL";
+
 /**
  * Creates the database of a show, whole or not at all: it is made under another name and takes its own in one step. Its `unique_id`
  * may be seen from then on, so it must not be another one after a power cut.
- * The caller holds the lock that keeps others from creating it at the same time.
+ * `setUp` is run before there is a table. The caller holds the lock that keeps others from creating it at the same time.
  */
-export function createShowDatabase(path: string, metadata: MetadataText): void {
+export function createShowDatabase(
+  path: string,
+  metadata: MetadataText,
+  setUp: string = LIVE_SETTINGS,
+): void {
   const unfinished = join(dirname(path), `.${basename(path)}.new`);
   for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(unfinished + suffix, { force: true });
   {
     using sqlite = Sqlite.open(unfinished, { readOnly: false });
-    sqlite.exec("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL");
+    sqlite.exec(`PRAGMA auto_vacuum = INCREMENTAL; ${setUp}`);
     sqlite.transact(() => {
       sqlite.exec(SCHEMA);
       writeMetadata(sqlite, metadata);

@@ -1,27 +1,22 @@
 import { toDurationSamples } from "../audio/duration.ts";
 import { AppError } from "../core/app-error.ts";
 import { toLoudnessLength } from "../core/loudness.ts";
-import { type Segment, SEGMENT_BYTES_MAX, toCrc32 } from "../core/segment.ts";
+import { type Segment, SEGMENT_BYTES_MAX, toCrc32, toHeadCrc32 } from "../core/segment.ts";
 import type { ShowEvent } from "../core/show-event.ts";
 import type { AudioFormat } from "../core/show.ts";
-import type { WireEvent, WireSegment } from "./wire.ts";
+import type { WireBytes, WireEvent, WireSegment } from "./wire.ts";
 
 export type RowExpectation = {
   startId: number;
   endId: number;
-  limit: number;
   audioFormat: AudioFormat;
   channels: number;
+  /** Whether the sender says that each row of CBOR has a `head_crc32`. */
+  hasHeadCrc32: boolean;
 };
 
 /** Turns rows from the wire into segments; throws `corrupt` for the first that may not be stored. */
 export function toCheckedSegments(rows: readonly WireSegment[], expected: RowExpectation): Segment[] {
-  if (rows.length > expected.limit) {
-    throw new AppError(
-      "corrupt",
-      `the sender sent ${rows.length} segments where ${expected.limit} were asked for`,
-    );
-  }
   let lowestId = expected.startId;
   return rows.map((row) => {
     if (row.id < lowestId || row.id > expected.endId) {
@@ -52,7 +47,7 @@ function toCheckedSegment(row: WireSegment, expected: RowExpectation): Segment {
   }
   const durationSamples =
     row.duration_samples ?? toDurationSamples(expected.audioFormat, expected.channels, audioData);
-  return {
+  const segment = {
     id: row.id,
     timestampMs: row.timestamp_ms,
     isTimestampFromSource: row.is_timestamp_from_source === 1,
@@ -61,13 +56,23 @@ function toCheckedSegment(row: WireSegment, expected: RowExpectation): Segment {
     loudness: toLoudness(row, durationSamples),
     audioData,
   };
+  // Senders of other make that speak JSON may pass on what another one told of itself.
+  const isHeadCheckable =
+    row.head_crc32 !== undefined || (expected.hasHeadCrc32 && row.audio_data === audioData);
+  if (isHeadCheckable && row.head_crc32 !== toHeadCrc32(segment)) {
+    throw new AppError(
+      "corrupt",
+      `segment ${row.id} was damaged on its way: its time or length is not what was sent`,
+    );
+  }
+  return segment;
 }
 
 /** What is not one byte for each second begun is no loudness as it is meant here, and is left out. */
 function toLoudness({ loudness }: WireSegment, durationSamples: number): Uint8Array | undefined {
   if (loudness === undefined) return undefined;
   try {
-    const bytes = Uint8Array.fromBase64(loudness);
+    const bytes = toBytes(loudness);
     return bytes.length === toLoudnessLength(durationSamples) ? bytes : undefined;
   } catch {
     return undefined;
@@ -76,10 +81,14 @@ function toLoudness({ loudness }: WireSegment, durationSamples: number): Uint8Ar
 
 function decode(row: WireSegment): Uint8Array {
   try {
-    return Uint8Array.fromBase64(row.audio_data);
+    return toBytes(row.audio_data);
   } catch (error) {
     throw new AppError("corrupt", `the audio of segment ${row.id} is no base64`, { cause: error });
   }
+}
+
+function toBytes(bytes: WireBytes): Uint8Array {
+  return typeof bytes === "string" ? Uint8Array.fromBase64(bytes) : bytes;
 }
 
 /** The same for events, which have to ascend from above `afterId`. */

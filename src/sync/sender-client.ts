@@ -3,7 +3,9 @@ import type { z } from "zod";
 import { AppError, toReason } from "../core/app-error.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { Answer, Transport } from "./transport.ts";
+import { readRows } from "./read-rows.ts";
 import {
+  CBOR_SEQUENCE,
   type WireDigest,
   wireDigests,
   type WireEvent,
@@ -41,7 +43,10 @@ const HINTS: ReadonlyMap<number, string> = new Map([
   ...[301, 302, 303, 307, 308].map((status) => [status, REDIRECT_HINT] as const),
 ]);
 
-type IdPage = { startId: number; endId: number; limit: number };
+const JSON_TYPE = "application/json";
+
+/** All that there can be. */
+const STREAMED_ROWS_MAX = 1_000_000_000;
 
 /** Asks one sender, and believes nothing that does not have the shape it should have. */
 export class SenderClient {
@@ -63,9 +68,35 @@ export class SenderClient {
     return await this.#get(toPath(name, "metadata"), wireMetadata, signal);
   }
 
-  async segments(name: string, page: IdPage, signal: AbortSignal): Promise<WireSegment[]> {
-    const query = `?start_id=${page.startId}&end_id=${page.endId}&limit=${page.limit}`;
-    return await this.#get(toPath(name, "segments") + query, wireSegments, signal);
+  /**
+   * The rows of a range, in batches of at most `rowsMax`, until the last one is there or no row is left. A sender that can streams them
+   * in one long answer, any other is asked for page after page; what was committed of the rows so far need not be fetched again after
+   * an error. Audio holds until the next batch is asked for. Whoever reads a batch checks it before the next.
+   */
+  async *segments(
+    name: string,
+    range: { startId: number; endId: number },
+    rowsMax: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<WireSegment[]> {
+    let { startId } = range;
+    let limit = rowsMax;
+    while (startId <= range.endId) {
+      const path = `${toPath(name, "segments")}?start_id=${startId}&end_id=${range.endId}&limit=${limit}`;
+      const answer = await this.#ask(path, `${CBOR_SEQUENCE}, ${JSON_TYPE};q=0.5`, signal);
+      const isStream = answer.contentType?.split(";")[0]?.trim().toLowerCase() === CBOR_SEQUENCE;
+      const batches = isStream ? this.#readStream(path, answer, rowsMax) : this.#readPage(path, answer);
+      let rows = 0;
+      for await (const batch of batches) {
+        rows += batch.length;
+        if (rows > limit) throw toTooMany(rows, limit);
+        startId = (batch.at(-1)?.id ?? startId) + 1;
+        yield batch;
+      }
+      if (rows === 0) return;
+      // Only a sender that has shown that it can is asked for all the rest at once.
+      if (isStream) limit = STREAMED_ROWS_MAX;
+    }
   }
 
   /** `undefined`: this sender keeps no events. */
@@ -89,28 +120,54 @@ export class SenderClient {
   }
 
   async #get<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const answer = await this.#transport(path, signal);
+    return await this.#read(path, await this.#ask(path, JSON_TYPE, signal), schema);
+  }
+
+  async #ask(path: string, accept: string, signal: AbortSignal): Promise<Answer> {
+    const answer = await this.#transport(path, accept, signal);
     if (answer.status !== 200) throw await this.#toRefusal(path, answer);
-    return await this.#read(path, answer, schema);
+    this.#requireData(path, answer);
+    return answer;
   }
 
   async #getIfThere<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T | undefined> {
-    const answer = await this.#transport(path, signal);
-    if (answer.status === 200) return await this.#read(path, answer, schema);
+    const answer = await this.#transport(path, JSON_TYPE, signal);
+    if (answer.status === 200) {
+      this.#requireData(path, answer);
+      return await this.#read(path, answer, schema);
+    }
     const refusal = await this.#toRefusal(path, answer);
     if (answer.status === 404) return undefined;
     throw refusal;
   }
 
-  async #read<T>(path: string, answer: Answer, schema: z.ZodType<T>): Promise<T> {
-    const { contentEncoding } = answer;
-    if (contentEncoding !== undefined && contentEncoding !== "identity") {
+  /** A page for people is some other server's, or a portal's, and not worth reading. */
+  #requireData(path: string, { contentEncoding = "identity", contentType = "", discard }: Answer): void {
+    const isPage = contentType.toLowerCase().startsWith("text/html");
+    if (contentEncoding === "identity" && !isPage) return;
+    discard();
+    const what = isPage
+      ? "a web page (text/html)"
+      : `compressed (${contentEncoding}) though nobody asked for it`;
+    throw new AppError("network", `${this.#url}${path} is ${what}`);
+  }
+
+  async *#readPage(path: string, answer: Answer): AsyncGenerator<WireSegment[]> {
+    const rows = await this.#read(path, answer, wireSegments);
+    if (rows.length > 0) yield rows;
+  }
+
+  async *#readStream(path: string, answer: Answer, rowsMax: number): AsyncGenerator<WireSegment[]> {
+    try {
+      yield* readRows(answer.body, rowsMax);
+    } catch (error) {
+      throw error instanceof AppError ? error : this.#toBroken(path, error);
+    } finally {
       answer.discard();
-      throw new AppError(
-        "network",
-        `${this.#url}${path} is compressed (${contentEncoding}) though nobody asked for it`,
-      );
     }
+  }
+
+  async #read<T>(path: string, answer: Answer, schema: z.ZodType<T>): Promise<T> {
     const bytes = await this.#collect(path, answer.body, BODY_BYTES_MAX);
     let value: unknown;
     try {
@@ -152,11 +209,18 @@ export class SenderClient {
         chunks.push(chunk);
       }
     } catch (error) {
-      if (error instanceof AppError) throw error;
-      throw new AppError("network", `${this.#url}${path} broke off: ${toReason(error)}`, { cause: error });
+      throw error instanceof AppError ? error : this.#toBroken(path, error);
     }
     return concatBytes(chunks);
   }
+
+  #toBroken(path: string, cause: unknown): AppError {
+    return new AppError("network", `${this.#url}${path} broke off: ${toReason(cause)}`, { cause });
+  }
+}
+
+function toTooMany(rows: number, limit: number): AppError {
+  return new AppError("corrupt", `the sender sent ${rows} segments where ${limit} were asked for`);
 }
 
 function countValues(chunk: Uint8Array): number {

@@ -73,6 +73,7 @@ export async function syncShow(
   const pass = new ShowPass(setting, { sender, writer, state, held });
   await pass.pullSegments(signal);
   await pass.pullEvents(signal);
+  await writer.finishFill();
   return pass.summary();
 }
 
@@ -126,15 +127,15 @@ class ShowPass {
   }
 
   async pullSegments(signal: AbortSignal): Promise<void> {
-    const { name, max_id: targetId } = this.#sender;
-    const { client, chunkSize: limit } = this.#setting;
+    const { name, max_id: targetId, head_crc32: hasHeadCrc32 = false } = this.#sender;
+    const { client, chunkSize: rowsMax } = this.#setting;
     const { audioFormat, channels } = this.#writer.metadata.format;
-    while (this.#state.lastSyncedId < targetId) {
-      const page = { startId: this.#state.lastSyncedId + 1, endId: targetId, limit };
-      const rows = await client.segments(name, page, signal);
-      // The rest was deleted meanwhile. It is booked as a hole once there is a row behind it to tell where it ends.
-      if (rows.length === 0) break;
-      await this.#commit(toCheckedSegments(rows, { ...page, audioFormat, channels }));
+    const range = { startId: this.#state.lastSyncedId + 1, endId: targetId };
+    // When no row is left, the rest was deleted meanwhile. It is booked as a hole once there is a row behind it to tell where it ends.
+    for await (const rows of client.segments(name, range, rowsMax, signal)) {
+      const startId = this.#state.lastSyncedId + 1;
+      const expected = { startId, endId: targetId, audioFormat, channels, hasHeadCrc32 };
+      await this.#commit(toCheckedSegments(rows, expected));
       signal.throwIfAborted();
     }
   }

@@ -10,27 +10,30 @@ const IDLE_TIMEOUT_MS = 30_000;
 /** An answer whose body has not been read yet. */
 export type Answer = {
   status: number;
+  contentType: string | undefined;
   contentEncoding: string | undefined;
   body: AsyncIterable<Uint8Array>;
   /** Ends the connection, for a body that nobody reads to its end: an open one would keep the program running. */
   discard: () => void;
 };
 
-/** Asks a sender for a path below its root, such as `/api/sync/shows`. Throws `network` when no answer comes. */
-export type Transport = (path: string, signal: AbortSignal) => Promise<Answer>;
+/**
+ * Asks a sender for a path below its root, such as `/api/sync/shows`, as what `accept` says. Throws `network` when no answer
+ * comes.
+ */
+export type Transport = (path: string, accept: string, signal: AbortSignal) => Promise<Answer>;
 
 /** Asks over HTTP or HTTPS. Redirects are not followed, so the token never leaves the sender that it belongs to. */
 export function createHttpTransport(root: URL, token: string | undefined): Transport {
   const send = root.protocol === "https:" ? httpsRequest : httpRequest;
   const prefix = root.pathname.replace(/\/+$/, "");
   const headers = {
-    Accept: "application/json",
     "Accept-Encoding": "identity",
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
   };
-  return async (path, signal) => {
+  return async (path, accept, signal) => {
     const url = toUrl(root, prefix + path);
-    const request = send(url, { headers, signal, timeout: IDLE_TIMEOUT_MS });
+    const request = send(url, { headers: { ...headers, Accept: accept }, signal, timeout: IDLE_TIMEOUT_MS });
     request.on("timeout", () => {
       request.destroy(new Error(`nothing came for ${IDLE_TIMEOUT_MS / 1000} s`));
     });
@@ -38,9 +41,10 @@ export function createHttpTransport(root: URL, token: string | undefined): Trans
       request.end();
       const [response]: IncomingMessage[] = await once(request, "response");
       if (response === undefined) throw new Error("no answer");
-      const { "content-encoding": contentEncoding } = response.headers;
+      const { "content-encoding": contentEncoding, "content-type": contentType } = response.headers;
       return {
         status: response.statusCode ?? 0,
+        contentType,
         contentEncoding,
         body: response,
         discard: () => void response.destroy(),

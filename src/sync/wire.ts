@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { Segment } from "../core/segment.ts";
+import { type Segment, toHeadCrc32 } from "../core/segment.ts";
 import { MOMENT_MS_MAX, type ShowEvent } from "../core/show-event.ts";
 import type { ShowMetadata } from "../store/show-metadata.ts";
 import type { ShowBounds } from "../store/show-reader.ts";
@@ -34,19 +34,28 @@ export type WireMetadata = {
   max_event_id?: number | undefined;
   channels?: string | undefined;
   timezone?: string | undefined;
+  /** Whether each row of CBOR has a `head_crc32`. */
+  head_crc32?: boolean | undefined;
 };
 
+/** The media type of rows as a CBOR sequence (RFC 8742); without it they are one JSON array. */
+export const CBOR_SEQUENCE = "application/cbor-seq";
+
+/** Bytes as they are in CBOR, and in JSON as base64 (RFC 4648, 4). */
+export type WireBytes = string | Uint8Array;
+
 /** A row of `GET /api/sync/shows/:name/segments`. */
-export type WireSegment = {
+export type WireSegment<Bytes = WireBytes> = {
   id: number;
   timestamp_ms: number;
   is_timestamp_from_source: number;
-  /** Base64 (RFC 4648, 4). */
-  audio_data: string;
   duration_samples?: number | undefined;
   crc32?: number | undefined;
-  /** Base64; absent when it is not known. */
-  loudness?: string | undefined;
+  /** As `toHeadCrc32` makes it. */
+  head_crc32?: number | undefined;
+  /** Absent when it is not known. */
+  loudness?: Bytes | undefined;
+  audio_data: Bytes;
 };
 
 /** A row of `GET /api/sync/shows/:name/events`. */
@@ -72,20 +81,25 @@ export const wireMetadata: z.ZodType<WireMetadata> = z.object({
   max_event_id: id.optional(),
   channels: text.optional(),
   timezone: text.optional(),
+  head_crc32: z.boolean().optional(),
 });
 
-export const wireSegments: z.ZodType<WireSegment[]> = z.array(
-  z.object({
-    id: id.min(1),
-    timestamp_ms: moment,
-    is_timestamp_from_source: z.int().min(0).max(1),
-    audio_data: z.string(),
-    duration_samples: z.int().min(0).optional(),
-    crc32: z.int().min(0).max(0xffff_ffff).optional(),
-    // A sender of other make may mean something else by this key, which is no reason to refuse its audio.
-    loudness: z.string().optional().catch(undefined),
-  }),
-);
+const crc32 = z.int().min(0).max(0xffff_ffff);
+const wireBytes = z.union([z.string(), z.instanceof(Uint8Array)]);
+
+export const wireSegment: z.ZodType<WireSegment> = z.object({
+  id: id.min(1),
+  timestamp_ms: moment,
+  is_timestamp_from_source: z.int().min(0).max(1),
+  duration_samples: z.int().min(0).optional(),
+  crc32: crc32.optional(),
+  head_crc32: crc32.optional(),
+  // A sender of other make may mean something else by this key, which is no reason to refuse its audio.
+  loudness: wireBytes.optional().catch(undefined),
+  audio_data: wireBytes,
+});
+
+export const wireSegments: z.ZodType<WireSegment[]> = z.array(wireSegment);
 
 export const wireEvents: z.ZodType<WireEvent[]> = z.array(
   z.object({
@@ -119,18 +133,29 @@ export function toWireMetadata(metadata: ShowMetadata, bounds: ShowBounds): Wire
     max_event_id: bounds.maxEventId,
     channels: String(metadata.format.channels),
     timezone: metadata.timezone,
+    head_crc32: true,
   };
 }
 
-export function toWireSegment(segment: Segment): WireSegment {
+/** A row of a CBOR sequence. */
+export function toCborSegment(segment: Segment): WireSegment<Uint8Array> {
+  const { loudness, audioData } = segment;
+  return { ...toWireHead(segment), head_crc32: toHeadCrc32(segment), loudness, audio_data: audioData };
+}
+
+/** A row of JSON. */
+export function toJsonSegment(segment: Segment): WireSegment<string> {
+  const { loudness, audioData } = segment;
+  return { ...toWireHead(segment), loudness: loudness?.toBase64(), audio_data: audioData.toBase64() };
+}
+
+function toWireHead(segment: Segment): Omit<WireSegment, "audio_data" | "loudness"> {
   return {
     id: segment.id,
     timestamp_ms: segment.timestampMs,
     is_timestamp_from_source: segment.isTimestampFromSource ? 1 : 0,
-    audio_data: segment.audioData.toBase64(),
     duration_samples: segment.durationSamples,
     crc32: segment.crc32,
-    loudness: segment.loudness?.toBase64(),
   };
 }
 

@@ -93,6 +93,7 @@ test("metadata has the keys, types and spelling of the contract", async () => {
     max_event_id: 3,
     channels: "1",
     timezone: "Europe/Berlin",
+    head_crc32: true,
   });
   assert.match(String(metadata["unique_id"]), /^db_[a-z0-9]{12}$/);
 });

@@ -368,7 +368,8 @@ export class ArchiveChecker {
     const boundary = this.#boundaries.find(({ id }) => id === firstId);
     if (boundary === undefined)
       return onFault(`retention left ${firstId} as the first, which is no boundary`);
-    if (boundary.timestampMs > machine.wallMs - show.retentionHours * HOUR_MS)
+    const nowMs = machine.time.trueMs + this.#parts.archiveAheadMs + DATE_SEAM_MS;
+    if (boundary.timestampMs > nowMs - show.retentionHours * HOUR_MS)
       onFault(`retention deleted what is younger than ${show.retentionHours} h, up to ${firstId}`);
     this.#boundaries = this.#boundaries.filter(({ id }) => id >= firstId);
     const old = database

@@ -1,3 +1,4 @@
+import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -9,6 +10,7 @@ import { createUniqueId, type MetadataText } from "../../src/store/show-metadata
 import { createShowDatabase } from "../../src/store/sqlite-schema.ts";
 import { cutSegments } from "./cut.ts";
 import { encodeTone } from "./sound.ts";
+import { tempDir } from "./temp-dir.ts";
 
 /** The first sample of the first session, unless told otherwise. */
 export const AIR_START_MS = 1_700_000_000_000;
@@ -170,13 +172,12 @@ export function readMetadata(path: string): Record<string, string> {
   );
 }
 
-/** The cursor, read without repairing what a killed program left. */
+/** The cursor, read from a copy, so that whatever a killed program left is repaired by the program alone. */
 export function readCursor(path: string): number {
-  const database = new DatabaseSync(path, { readOnly: true });
-  try {
-    const row = database.prepare("SELECT value FROM metadata WHERE key = 'last_synced_id'").get();
-    return Number(row?.["value"]);
-  } finally {
-    database.close();
+  using dir = tempDir();
+  const copy = join(dir.path, "copy.sqlite");
+  for (const suffix of ["", "-wal", "-journal"]) {
+    if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix);
   }
+  return Number(readMetadata(copy)["last_synced_id"]);
 }

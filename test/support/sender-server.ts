@@ -36,12 +36,17 @@ export interface SenderServer extends AsyncDisposable {
   tamper: Tamper;
 }
 
+export type SenderOptions = {
+  token?: string;
+  tamper?: Tamper;
+  log?: Log;
+  /** It knows no other format, as a sender of other make. */
+  isJsonOnly?: true;
+};
+
 const silentLog: Log = { info: () => undefined, warn: () => undefined, child: () => silentLog };
 
-export async function startSender(
-  directory: string,
-  options: { token?: string; tamper?: Tamper; log?: Log } = {},
-): Promise<SenderServer> {
+export async function startSender(directory: string, options: SenderOptions = {}): Promise<SenderServer> {
   const app = createApp({
     library: new SqliteLibrary([directory]),
     log: options.log ?? silentLog,
@@ -49,7 +54,9 @@ export async function startSender(
     health: () => [],
     isSender: true,
   });
-  const truth = getRequestListener((request) => app.fetch(request));
+  const truth = getRequestListener((request) =>
+    app.fetch(options.isJsonOnly === true ? toJsonRequest(request) : request),
+  );
   const requests: string[] = [];
   const server = createServer((request, response) => {
     void (async () => {
@@ -87,6 +94,13 @@ export async function startSender(
     },
   };
   return sender;
+}
+
+/** The same request from a client that takes JSON alone. */
+function toJsonRequest(request: Request): Request {
+  const headers = new Headers(request.headers);
+  headers.set("Accept", "application/json");
+  return new Request(request.url, { headers, signal: request.signal });
 }
 
 function toSegmentRequest(path: string): { show: string; startId: number; endId: number; limit: number } {

@@ -34,7 +34,7 @@ before(async () => {
     data: { title: String(second) },
   }));
   await createSenderDatabase(senderDir, { name: "a", sessions, events });
-  sender = await startSender(senderDir);
+  sender = await startSender(senderDir, { isJsonOnly: true });
 });
 
 after(async () => {

@@ -28,10 +28,10 @@ const SESSIONS = Array.from({ length: 6 }, (_, index) => ({
 const CHUNK_SIZE = "7";
 
 /** A run that is not killed before its last request would end by itself, and then the next begins a new recipient. */
-const REQUESTS_MAX = 8;
+const REQUESTS_MAX = 5;
 
-/** A kill falls into the handling of an answer, the commit and the next request. */
-const DELAY_MAX_MS = 12;
+/** A kill falls into a stream of which chunk after chunk is committed. */
+const DELAY_MAX_MS = 150;
 
 test(`a sync killed at ${KILLS} random moments, with rows trimmed in between, ends with the same rows and fetches none twice`, async (context) => {
   const { random, seed } = createRandom();

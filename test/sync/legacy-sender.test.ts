@@ -30,13 +30,19 @@ const legacy: Tamper = async ({ url, resource, json }) => {
       max_event_id: _b,
       channels: _c,
       timezone: _d,
+      head_crc32: _e,
       ...known
     } = await json<Record<string, unknown>>();
     return { json: { ...known, codec: { vendor: "x" } } };
   }
   if (resource === "segments") {
     const rows = await json<SegmentRow[]>();
-    return { json: rows.map(({ duration_samples: _a, crc32: _b, ...row }) => ({ ...row, checksum: "x" })) };
+    return {
+      json: rows.map(({ duration_samples: _a, crc32: _b, ...row }) => ({
+        ...row,
+        checksum: "x",
+      })),
+    };
   }
   return { json: { error: "no such thing" }, status: 404 };
 };

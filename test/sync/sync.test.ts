@@ -18,7 +18,7 @@ import {
   runSql,
   type SenderShow,
 } from "../support/sender-database.ts";
-import { type SenderServer, startSender } from "../support/sender-server.ts";
+import { type SenderOptions, type SenderServer, startSender } from "../support/sender-server.ts";
 import { runSync, syncWell } from "../support/sync.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -38,7 +38,7 @@ type Link = AsyncDisposable & {
 };
 
 /** A sender with a show "a" of 10 segments in two sessions, and an archive directory that does not exist yet. */
-async function startLink(show: Partial<SenderShow> = {}): Promise<Link> {
+async function startLink({ isJsonOnly, ...show }: Partial<SenderShow> & SenderOptions = {}): Promise<Link> {
   const dir = tempDir();
   const senderDir = join(dir.path, "sender");
   const archive = join(dir.path, "archive");
@@ -48,7 +48,7 @@ async function startLink(show: Partial<SenderShow> = {}): Promise<Link> {
     { startMs: AIR_START_MS + 60_000, segments: 4 },
   ];
   const source = await createSenderDatabase(senderDir, { name: "a", sessions, events: TITLES, ...show });
-  const sender = await startSender(senderDir);
+  const sender = await startSender(senderDir, isJsonOnly === true ? { isJsonOnly } : {});
   return {
     sender,
     source,
@@ -103,8 +103,8 @@ test("a recorder's databases arrive row by row, in the given order, in chunks", 
   }
 });
 
-test("a chunk has as many rows as was asked for, each id is asked for once, and the target is fixed at the start", async () => {
-  await using link = await startLink();
+test("of JSON a chunk has as many rows as was asked for, each id is asked for once, and the target is fixed at the start", async () => {
+  await using link = await startLink({ isJsonOnly: true });
   let isFirst = true;
   link.sender.tamper = async ({ resource }) => {
     if (resource === "segments" && isFirst) {
@@ -124,6 +124,20 @@ test("a chunk has as many rows as was asked for, each id is asked for once, and 
   );
   assert.deepEqual([report.segments, report.last_synced_id], [10, 10]);
   assert.equal((await syncWell(link.run)).segments, 3);
+  assert.deepEqual(readRows(link.copy), readRows(link.source));
+});
+
+test("a sender that has shown that it speaks CBOR is asked for all the rest at once", async () => {
+  await using link = await startLink();
+  const report = await syncWell({ ...link.run, args: ["-s", "4"] });
+  const requests = link.sender
+    .segmentRequests()
+    .map(({ startId, endId, limit }) => [startId, endId, limit > 1e6]);
+  assert.deepEqual(requests, [
+    [1, 10, false],
+    [5, 10, true],
+  ]);
+  assert.deepEqual([report.segments, report.last_synced_id], [10, 10]);
   assert.deepEqual(readRows(link.copy), readRows(link.source));
 });
 

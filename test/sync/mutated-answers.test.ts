@@ -1,0 +1,3 @@
+import { testMutatedAnswers } from "./mutated-answers.ts";
+
+testMutatedAnswers({ runs: 1000 });
