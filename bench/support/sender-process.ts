@@ -11,14 +11,16 @@ import { basename, join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 
 import { createApp } from "../../src/http/app.ts";
+import { Receivers } from "../../src/store/receivers.ts";
 import { SqliteLibrary } from "../../src/store/library.ts";
 import { silentLog } from "../../test/support/recording.ts";
 
 const FILE_CHUNK_BYTES = 1024 * 1024;
 
 const [directory = ".", mode = ""] = process.argv.slice(2);
+const receivers = new Receivers(directory);
 const library = new SqliteLibrary([directory]);
-const app = createApp({ library, log: silentLog, token: undefined, health: () => [], isSender: true });
+const app = createApp({ library, receivers, log: silentLog, token: undefined, health: () => [] });
 const listener = getRequestListener((request) => {
   const headers = new Headers(request.headers);
   if (mode === "json") headers.set("Accept", "application/json");

@@ -12,6 +12,7 @@ import { createApp } from "../http/app.ts";
 import { HttpServer } from "../http/server.ts";
 import { toDatabasePath } from "../record/supervisor.ts";
 import { type Station, startStation } from "../station/station.ts";
+import { Receivers } from "../store/receivers.ts";
 import { SqliteLibrary } from "../store/library.ts";
 import { SqliteRecipientStore } from "../store/sqlite-recipient-writer.ts";
 import { ShowWriter } from "../store/sqlite-show-writer.ts";
@@ -117,6 +118,7 @@ async function syncOnce({ sender, archiveDir }: Link, signal: AbortSignal): Prom
     client: createSenderClient(new URL(sender.url), undefined),
     store: new SqliteRecipientStore(archiveDir),
     chunkSize: 100,
+    receiver: "demo",
     onProgress: () => undefined,
     onShow: (summary: SyncSummary) => void summaries.push(summary),
   };
@@ -149,8 +151,9 @@ function serve(
   { directory, log, recorder }: { directory: string; log: Log; recorder?: RecordingThread },
 ): void {
   const library = new SqliteLibrary([directory]);
+  const receivers = recorder === undefined ? undefined : new Receivers(directory);
   const health = (): ReturnType<RecordingThread["health"]> => recorder?.health() ?? [];
-  server.serve(createApp({ library, log, token: undefined, health, isSender: recorder !== undefined }));
+  server.serve(createApp({ library, log, token: undefined, health, receivers }));
 }
 
 function toShow(name: string, station: Station, path: string): ShowConfig {

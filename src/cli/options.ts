@@ -1,6 +1,8 @@
+import { hostname } from "node:os";
+
 import { InvalidArgumentError } from "commander";
 
-import { whyNotShowName } from "../core/show.ts";
+import { whyNotReceiverName, whyNotShowName } from "../core/show.ts";
 
 /** Reads a whole number of an option, or throws with the range that is possible. */
 export function toWholeNumber(min: number, max: number): (text: string) => number {
@@ -22,6 +24,21 @@ export function toServerUrl(text: string): URL {
 export function toDirectory(text: string): string {
   if (text !== "") return text;
   throw new InvalidArgumentError("The name of a directory is needed.");
+}
+
+/** Reads the name of a receiver. */
+export function toReceiverName(text: string): string {
+  const reason = whyNotReceiverName(text);
+  if (reason === undefined) return text;
+  throw new InvalidArgumentError(`${reason}.`);
+}
+
+/** The host's name as that of a receiver, with "-" in place of what such a name cannot have. */
+export function toOwnName(): string {
+  const name = hostname()
+    .replaceAll(/[^A-Za-z0-9._-]/g, "-")
+    .slice(0, 64);
+  return whyNotReceiverName(name) === undefined ? name : "receiver";
 }
 
 /** Collects names of shows from an option that may be given more than once. */

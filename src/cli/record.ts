@@ -12,6 +12,7 @@ import { toDatabasePath } from "../record/supervisor.ts";
 import { ExclusiveLock } from "../store/exclusive-lock.ts";
 import { SqliteLibrary } from "../store/library.ts";
 import { makeDirectory } from "../store/make-directory.ts";
+import { Receivers } from "../store/receivers.ts";
 import { ShowWriter } from "../store/sqlite-show-writer.ts";
 import { createLogger } from "./logger.ts";
 import { PORT_MAX, toWholeNumber } from "./options.ts";
@@ -58,7 +59,8 @@ async function record(config: RecordConfig, signal: AbortSignal): Promise<void> 
   for (const notice of config.notices) log.warn(notice);
   const thread = new RecordingThread(config);
   const library = new SqliteLibrary([outputDir]);
-  server.serve(createApp({ library, log, token: api.token, health: () => thread.health(), isSender: true }));
+  const receivers = new Receivers(outputDir);
+  server.serve(createApp({ library, log, token: api.token, health: () => thread.health(), receivers }));
   log.info(
     `recording ${shows.map((show) => show.name).join(", ")} into ${outputDir}; API and player at ${server.url}`,
   );

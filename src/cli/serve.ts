@@ -39,7 +39,7 @@ export function addServeCommand(program: Command, signal: AbortSignal): void {
       await using server = await HttpServer.listen(options.host, options.port);
       const log = createLogger();
       await tellPassedOver(library, log);
-      server.serve(createApp({ library, log, token, health: () => [], isSender: false }));
+      server.serve(createApp({ library, log, token, health: () => [], receivers: undefined }));
       process.stdout.write(`listen at ${server.url}\n`);
       await untilAborted(signal);
     });

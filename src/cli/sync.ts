@@ -3,7 +3,14 @@ import type { Command } from "commander";
 import { AppError } from "../core/app-error.ts";
 import { SqliteRecipientStore } from "../store/sqlite-recipient-writer.ts";
 import { syncShows } from "../sync/sync-pass.ts";
-import { toDirectory, toServerUrl, toShowNames, toWholeNumber } from "./options.ts";
+import {
+  toDirectory,
+  toOwnName,
+  toReceiverName,
+  toServerUrl,
+  toShowNames,
+  toWholeNumber,
+} from "./options.ts";
 import { createSenderClient } from "./sender.ts";
 import { orStopped } from "./stop-signals.ts";
 import { createSyncDisplay } from "./sync-display.ts";
@@ -15,6 +22,7 @@ type SyncOptions = {
   all?: true;
   chunkSize: number;
   tokenFile?: string;
+  receiver: string;
   quiet?: true;
   json?: true;
 };
@@ -46,6 +54,7 @@ export function addSyncCommand(program: Command, signal: AbortSignal): void {
       CHUNK_SIZE_DEFAULT,
     )
     .option("--token-file <file>", "a file with the sender's bearer token")
+    .option("--receiver <name>", "how this receiver calls itself to the sender", toReceiverName, toOwnName())
     .option("--quiet", "print nothing but errors")
     .option("--json", "print one JSON object per show")
     .addHelpText("after", EXAMPLES)
@@ -62,6 +71,7 @@ async function sync(options: SyncOptions, signal: AbortSignal): Promise<void> {
   const client = createSenderClient(options.remoteUrl, options.tokenFile);
   const store = new SqliteRecipientStore(options.localDir);
   using display = createSyncDisplay(options);
-  const pass = syncShows(selection, { client, store, chunkSize: options.chunkSize, ...display }, signal);
+  const { chunkSize, receiver } = options;
+  const pass = syncShows(selection, { client, store, chunkSize, receiver, ...display }, signal);
   await orStopped(pass, signal);
 }

@@ -28,8 +28,19 @@ export type ShowConfig = {
   padAfterMs: number;
   /** How long dead air may last before it is told; `undefined`: it never is. */
   silenceAfterMs?: number | undefined;
+  /** For whom, and for how long, what is older than the retention is kept; `undefined`: for nobody. */
+  waiting?: RetentionWaiting | undefined;
   /** Empty: around the clock. */
   schedule: readonly ScheduleRule[];
+};
+
+/** Receivers that should have a segment before it is deleted, and the caps that win over waiting for them. */
+export type RetentionWaiting = {
+  receivers: readonly string[];
+  /** Of the show's database; `undefined`: it may grow. */
+  maxBytes: number | undefined;
+  /** Of the disk; `undefined`: waiting ends when it is full. */
+  minFreeBytes: number | undefined;
 };
 
 export type ApiConfig = {
@@ -146,6 +157,7 @@ function toShowConfig(path: string, show: ShowFile): ShowConfig {
     padBeforeMs: show.pad_before,
     padAfterMs: show.pad_after,
     silenceAfterMs: show.silence_after,
+    waiting: toWaiting(show),
     schedule: show.schedule.map((rule) => ({
       weekdays: rule.days.map((day) => DAY_NAMES.indexOf(day) + 1),
       startMinute: rule.start,
@@ -154,12 +166,23 @@ function toShowConfig(path: string, show: ShowFile): ShowConfig {
   };
 }
 
+function toWaiting(show: ShowFile): RetentionWaiting | undefined {
+  const receivers = show.retention_waits_for;
+  if (receivers.length === 0) return undefined;
+  return { receivers, maxBytes: show.max_bytes, minFreeBytes: show.min_free_bytes };
+}
+
 function toNotices(show: ShowFile): string[] {
-  const unused: string[] = [];
-  if (show.retention_waits_for.length > 0) unused.push("retention_waits_for");
-  if (show.max_bytes !== undefined) unused.push("max_bytes");
-  if (show.min_free_bytes !== undefined) unused.push("min_free_bytes");
-  const notices = unused.map((key) => `show "${show.name}": this version does not act on ${key} yet`);
+  const notices: string[] = [];
+  if (show.retention_waits_for.length === 0) {
+    const unused = { max_bytes: show.max_bytes, min_free_bytes: show.min_free_bytes };
+    for (const [key, value] of Object.entries(unused)) {
+      if (value === undefined) continue;
+      notices.push(
+        `show "${show.name}": ${key} ends the waiting for receivers, and retention_waits_for names none`,
+      );
+    }
+  }
   if (show.audio_format === "wav" && show.bitrate !== undefined) {
     notices.push(`show "${show.name}": bitrate has no meaning for wav and is not used`);
   }

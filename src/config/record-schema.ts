@@ -1,10 +1,13 @@
 import { z } from "zod";
 
-import { AUDIO_FORMATS, type AudioFormat, whyNotShowName } from "../core/show.ts";
+import { AUDIO_FORMATS, type AudioFormat, whyNotReceiverName, whyNotShowName } from "../core/show.ts";
 import { parseByteSize, parseDurationMs } from "./quantity.ts";
 
 /** Speech pauses for less; a shorter time would book every pause as dead air. */
 const SILENCE_AFTER_MS_MIN = 2000;
+
+/** More receivers follow no show. */
+const RECEIVERS_MAX = 20;
 
 /** Days as they are written, in the order of ISO 8601: Monday is 1. */
 export const DAY_NAMES = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
@@ -105,6 +108,11 @@ const scheduleRule: z.ZodType<ScheduleFile> = z.strictObject({
   end: timeOfDay,
 });
 
+const receiverName = z.string().superRefine((name, context) => {
+  const reason = whyNotReceiverName(name);
+  if (reason !== undefined) context.addIssue(reason);
+});
+
 const show: z.ZodType<ShowFile> = z.strictObject({
   name: z.string().superRefine((name, context) => {
     const reason = whyNotShowName(name);
@@ -127,7 +135,7 @@ const show: z.ZodType<ShowFile> = z.strictObject({
         `${String(input)} ms is too short: write "${SILENCE_AFTER_MS_MIN / 1000}s" or more`,
     })
     .optional(),
-  retention_waits_for: z.array(z.string()).default([]),
+  retention_waits_for: z.array(receiverName).max(RECEIVERS_MAX).default([]),
   max_bytes: byteSize.optional(),
   min_free_bytes: byteSize.optional(),
   schedule: z.array(scheduleRule).default([]),

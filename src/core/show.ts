@@ -29,6 +29,13 @@ export function whyNotShowName(name: string): string | undefined {
   return undefined;
 }
 
+/** Why `name` cannot name a receiver, or `undefined` when it can. */
+export function whyNotReceiverName(name: string): string | undefined {
+  if (NAME_PATTERN.test(name)) return undefined;
+  const shown = JSON.stringify(name.slice(0, 80));
+  return `${shown} is no name of a receiver: use 1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit`;
+}
+
 /** Returns `name`, or throws a `usage` error that tells why it is none. */
 export function parseShowName(name: string): string {
   const reason = whyNotShowName(name);

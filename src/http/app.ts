@@ -3,6 +3,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { AppError } from "../core/app-error.ts";
 import type { Log } from "../core/log.ts";
 import type { ShowHealth } from "../core/show-health.ts";
+import type { Receivers } from "../store/receivers.ts";
 import type { Library } from "../store/library.ts";
 import { requireToken } from "./auth.ts";
 import { createHealthRoutes } from "./health-routes.ts";
@@ -18,8 +19,8 @@ export type AppParts = {
   token: string | undefined;
   /** The present of the shows that are being recorded here. */
   health: () => readonly ShowHealth[];
-  /** Whether receivers may pull from here. */
-  isSender: boolean;
+  /** Who pulls from here; `undefined`: nobody may. */
+  receivers: Receivers | undefined;
 };
 
 /** The whole HTTP side of the program. */
@@ -34,9 +35,10 @@ export function createApp(parts: AppParts): Hono {
     toProblem(new AppError("not-found", "there is nothing at this address"), context),
   );
   app.use("*", forbidStoring);
-  app.route("/api/health", createHealthRoutes(parts.token, parts.health));
+  app.route("/api/health", createHealthRoutes(parts));
   app.use("*", requireToken(parts.token));
-  if (parts.isSender) app.route("/api/sync/shows", createSyncRoutes(parts.library, parts.log));
+  const { receivers } = parts;
+  if (receivers !== undefined) app.route("/api/sync/shows", createSyncRoutes({ ...parts, receivers }));
   app.route("/api/shows", createPlaybackRoutes(parts.library, parts.log));
   app.route("/", createPageRoutes());
   return app;

@@ -1,11 +1,21 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
+import { bodyLimit } from "hono/body-limit";
 
 import { AppError } from "../core/app-error.ts";
 import type { Log } from "../core/log.ts";
+import { whyNotReceiverName } from "../core/show.ts";
+import type { Receivers } from "../store/receivers.ts";
 import type { Library } from "../store/library.ts";
 import type { ShowReader } from "../store/show-reader.ts";
-import { CBOR_SEQUENCE, toWireEvent, toWireMetadata, toJsonSegment, type WireDigest } from "../sync/wire.ts";
+import {
+  CBOR_SEQUENCE,
+  toWireEvent,
+  toWireMetadata,
+  toJsonSegment,
+  wireAcknowledgement,
+  type WireDigest,
+} from "../sync/wire.ts";
 import { toRowStream } from "./row-stream.ts";
 import { readLimit, readWholeNumber, requireIdRange } from "./parameters.ts";
 
@@ -24,11 +34,15 @@ const SEGMENT_TYPES = {
   default: "application/json",
 } as const satisfies Parameters<typeof accepts>[1];
 
+const BODY_BYTES_MAX = 1024;
+
 const EVENTS_DEFAULT = 500;
 const ROWS_MAX = 10_000;
 
+export type SyncParts = { library: Library; receivers: Receivers; log: Log };
+
 /** What senders offer to receivers: `/api/sync/shows` and below. */
-export function createSyncRoutes(library: Library, log: Log): Hono {
+export function createSyncRoutes({ library, receivers, log }: SyncParts): Hono {
   const routes = new Hono();
   routes.get("/", async (context) => {
     const shows: { name: string }[] = [];
@@ -71,7 +85,41 @@ export function createSyncRoutes(library: Library, log: Log): Hono {
     }));
     return context.json(digests);
   });
+  routes.put("/:name/receivers/:receiver", limitBody, async (context) => {
+    const name = parseReceiverName(context.req.param("receiver"));
+    const lastSyncedId = await readAcknowledgement(context);
+    await using reader = await openSender(library, context.req.param("name"));
+    const { lastId } = await reader.bounds();
+    if (lastSyncedId > lastId) {
+      throw new AppError(
+        "usage",
+        `last_synced_id is ${lastSyncedId}, and the last segment ever was ${lastId}`,
+      );
+    }
+    receivers.acknowledge(reader.metadata, { name, lastSyncedId, seenMs: Date.now() });
+    return context.body(null, 204);
+  });
   return routes;
+}
+
+const limitBody = bodyLimit({
+  maxSize: BODY_BYTES_MAX,
+  onError: () => {
+    throw new AppError("usage", `the body is longer than ${BODY_BYTES_MAX} bytes`);
+  },
+});
+
+function parseReceiverName(name: string): string {
+  const reason = whyNotReceiverName(name);
+  if (reason !== undefined) throw new AppError("usage", reason);
+  return name;
+}
+
+async function readAcknowledgement(context: Context): Promise<number> {
+  const body: unknown = await context.req.json().catch(() => undefined);
+  const result = wireAcknowledgement.safeParse(body);
+  if (result.success) return result.data.last_synced_id;
+  throw new AppError("usage", 'the body has to be {"last_synced_id": N}, with a whole number');
 }
 
 async function openSender(library: Library, name: string): Promise<ShowReader> {

@@ -29,6 +29,11 @@ export class DiskRoom {
     return this.ballast.isReleased || this.#isLow;
   }
 
+  /** Of the disk; another program may take them. */
+  get freeBytes(): number {
+    return readFreeBytes(this.#directory);
+  }
+
   /**
    * Throws `disk-full` when a write has found it so, also one of another show: what the ballast gave is for storing what was
    * heard and for deleting, not for going on.

@@ -5,6 +5,7 @@ import type { Log } from "../core/log.ts";
 import { samplesToMs } from "../core/segment.ts";
 import { toGapEvent } from "../core/show-event.ts";
 import { type ShowHealth, type ShowState, toNewHealth } from "../core/show-health.ts";
+import type { Receiver } from "../store/receivers.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import type { DiskRoom } from "./disk-room.ts";
 import { type Absence, toDowntimeGaps } from "./downtime.ts";
@@ -20,6 +21,7 @@ import { waitForRoom } from "./wait-for-room.ts";
 import { watchClock } from "./watch-clock.ts";
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 
 /**
  * A machine that has just started may not know the time yet; nothing is deleted before it had a chance to learn it. One that starts
@@ -48,6 +50,8 @@ export type RecorderParts = {
   report: (health: ShowHealth) => void;
   room: DiskRoom;
   pace: SavePace;
+  /** Who has told by now what it has of the show. */
+  receivers: () => readonly Receiver[];
   /** Why nobody recorded before this recorder; `undefined` when it is the first since the program began. */
   absence: Absence | undefined;
 };
@@ -64,7 +68,7 @@ export class ShowRecorder {
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
-    this.#retention = new Retention(parts.clock);
+    this.#retention = new Retention({ ...parts, freeBytes: () => parts.room.freeBytes });
     this.#health = toNewHealth(parts.show.name);
   }
 
@@ -86,7 +90,7 @@ export class ShowRecorder {
   }
 
   async #recordWindows(signal: AbortSignal): Promise<void> {
-    const { show, writer, clock, log } = this.#parts;
+    const { show, clock } = this.#parts;
     let lookedMs = clock.nowMs();
     while (!signal.aborted) {
       const nowMs = clock.nowMs();
@@ -100,7 +104,7 @@ export class ShowRecorder {
         continue;
       }
       await this.#recordWindow(window, signal);
-      if (!signal.aborted) this.#retention.runWhenDue(writer, show, log);
+      if (!signal.aborted) this.#retention.runWhenDue();
       lookedMs = clock.nowMs();
     }
   }
@@ -183,11 +187,11 @@ export class ShowRecorder {
   }
 
   async #applyRetentionDaily(signal: AbortSignal): Promise<void> {
-    const { show, writer, log, clock } = this.#parts;
+    const { show, clock } = this.#parts;
     await clock.sleep(FIRST_RETENTION_MS, signal);
     while (!signal.aborted) {
-      this.#retention.runWhenDue(writer, show, log);
-      await clock.sleep(DAY_MS, signal);
+      this.#retention.runWhenDue();
+      await clock.sleep(show.waiting === undefined ? DAY_MS : HOUR_MS, signal);
     }
   }
 

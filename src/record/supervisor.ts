@@ -9,6 +9,7 @@ import type { Log } from "../core/log.ts";
 import { toSegmentBytesMax } from "../core/segment.ts";
 import { type ShowHealth, type ShowState, toNewHealth } from "../core/show-health.ts";
 import { DATABASE_SUFFIX } from "../store/sqlite-schema.ts";
+import { Receivers } from "../store/receivers.ts";
 import { ShowWriter } from "../store/sqlite-show-writer.ts";
 import { DiskRoom } from "./disk-room.ts";
 import type { Absence } from "./downtime.ts";
@@ -129,6 +130,7 @@ class Supervised {
       report: reporter.tell,
       room,
       pace: new SavePace(config.shows.length),
+      receivers: () => new Receivers(config.outputDir).list({ name: show.name, uniqueId: writer.uniqueId }),
       absence: this.#absence,
     });
     await recorder.run(signal);

@@ -1,18 +1,12 @@
-import type { ShowConfig } from "../config/record-config.ts";
 import { AppError } from "../core/app-error.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Log } from "../core/log.ts";
-import type { ShowWriter } from "../store/sqlite-show-writer.ts";
 import type { DiskRoom } from "./disk-room.ts";
 import type { Retention } from "./retention.ts";
 
 const LOOK_EVERY_MS = 1000;
 
 export type RoomSeeker = {
-  show: ShowConfig;
-  writer: ShowWriter;
   clock: Clock;
-  log: Log;
   room: DiskRoom;
   retention: Retention;
 };
@@ -30,9 +24,9 @@ export async function waitForRoom(seeker: RoomSeeker, signal: AbortSignal): Prom
   }
 }
 
-function makeRoom({ retention, writer, show, log }: RoomSeeker): void {
+function makeRoom({ retention }: RoomSeeker): void {
   try {
-    retention.makeRoom(writer, show, log);
+    retention.makeRoom();
   } catch (error) {
     // Another program may have taken the room that the ballast gave; when that program gives some back, this works again.
     if (!(error instanceof AppError) || error.code !== "disk-full") throw error;

@@ -50,12 +50,15 @@ export type ShowHistory = {
  * that it has written is durable when its method returns. Whoever opens it closes it.
  */
 export class ShowWriter implements Disposable {
+  /** Of the database that it writes. */
+  readonly uniqueId: string;
   readonly #sqlite: Sqlite;
   readonly #state: RecordingState;
   readonly #ballast: Ballast | undefined;
 
-  private constructor(sqlite: Sqlite, ballast: Ballast | undefined) {
+  private constructor(sqlite: Sqlite, uniqueId: string, ballast: Ballast | undefined) {
     this.#sqlite = sqlite;
+    this.uniqueId = uniqueId;
     this.#state = new RecordingState(sqlite);
     this.#ballast = ballast;
   }
@@ -77,7 +80,7 @@ export class ShowWriter implements Disposable {
       if (metadata.timezone !== settings.timezone) {
         sqlite.transact(() => writeMetadata(sqlite, { timezone: settings.timezone }));
       }
-      return new ShowWriter(sqlite, ballast);
+      return new ShowWriter(sqlite, metadata.uniqueId, ballast);
     } catch (error) {
       sqlite.close();
       throw error;
@@ -154,6 +157,18 @@ export class ShowWriter implements Disposable {
       endMs: Math.max(soundEndMs ?? 0, eventEndMs),
       wasStopped: event?.["kind"] === "stop",
     };
+  }
+
+  /** The size of the database, without its log. */
+  get bytes(): number {
+    const sql = "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size";
+    return Number(this.#sqlite.get(sql)?.["bytes"]);
+  }
+
+  /** The boundaries up to an id, oldest first. */
+  boundariesUpTo(id: number): SegmentHead[] {
+    const sql = `SELECT ${HEAD_COLUMNS} FROM segments WHERE is_timestamp_from_source = 1 AND id <= ? ORDER BY id`;
+    return this.#sqlite.all(sql, id).map(toSegmentHead);
   }
 
   /** The boundary below which everything, and nothing else, began before `cutoffMs`; `undefined` when there is none. */

@@ -6,6 +6,7 @@ import type { Answer, Transport } from "./transport.ts";
 import { readRows } from "./read-rows.ts";
 import {
   CBOR_SEQUENCE,
+  type WireAcknowledgement,
   type WireDigest,
   wireDigests,
   type WireEvent,
@@ -119,19 +120,33 @@ export class SenderClient {
     return await this.#getIfThere(toPath(name, "digests") + query, wireDigests, signal);
   }
 
+  /** Tells the sender what a receiver has for good; only for senders whose metadata says that they keep it. */
+  async acknowledge(
+    name: string,
+    receiver: string,
+    lastSyncedId: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = toPath(name, `receivers/${encodeURIComponent(receiver)}`);
+    const put: WireAcknowledgement = { last_synced_id: lastSyncedId };
+    const answer = await this.#transport({ path, accept: JSON_TYPE, put }, signal);
+    if (answer.status !== 204) throw await this.#toRefusal(path, answer);
+    answer.discard();
+  }
+
   async #get<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     return await this.#read(path, await this.#ask(path, JSON_TYPE, signal), schema);
   }
 
   async #ask(path: string, accept: string, signal: AbortSignal): Promise<Answer> {
-    const answer = await this.#transport(path, accept, signal);
+    const answer = await this.#transport({ path, accept }, signal);
     if (answer.status !== 200) throw await this.#toRefusal(path, answer);
     this.#requireData(path, answer);
     return answer;
   }
 
   async #getIfThere<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T | undefined> {
-    const answer = await this.#transport(path, JSON_TYPE, signal);
+    const answer = await this.#transport({ path, accept: JSON_TYPE }, signal);
     if (answer.status === 200) {
       this.#requireData(path, answer);
       return await this.#read(path, answer, schema);

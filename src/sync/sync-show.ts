@@ -43,6 +43,8 @@ export type SyncSummary = {
 export type SyncSetting = {
   client: SenderClient;
   store: RecipientStore;
+  /** How this receiver calls itself to its senders. */
+  receiver: string;
   /** Rows that become durable together. */
   chunkSize: number;
   onProgress: (progress: SyncProgress) => void;
@@ -74,6 +76,7 @@ export async function syncShow(
   await pass.pullSegments(signal);
   await pass.pullEvents(signal);
   await writer.finishFill();
+  await pass.acknowledge(signal);
   return pass.summary();
 }
 
@@ -152,6 +155,13 @@ class ShowPass {
       await this.#writer.commit({ segments: [], events, ownEvents: [], state: this.#state });
       this.#counts.events += events.length;
     }
+  }
+
+  /** The sender may wait with deleting until its receivers have what it would delete. */
+  async acknowledge(signal: AbortSignal): Promise<void> {
+    const { name, receivers } = this.#sender;
+    const { client, receiver } = this.#setting;
+    if (receivers === true) await client.acknowledge(name, receiver, this.#state.lastSyncedId, signal);
   }
 
   async #commit(segments: readonly Segment[]): Promise<void> {

@@ -7,6 +7,8 @@ import { AppError, toReason } from "../core/app-error.ts";
 /** A sender that is silent for this long is taken for gone. */
 const IDLE_TIMEOUT_MS = 30_000;
 
+const JSON_HEADERS = { "Content-Type": "application/json" };
+
 /** An answer whose body has not been read yet. */
 export type Answer = {
   status: number;
@@ -17,11 +19,11 @@ export type Answer = {
   discard: () => void;
 };
 
-/**
- * Asks a sender for a path below its root, such as `/api/sync/shows`, as what `accept` says. Throws `network` when no answer
- * comes.
- */
-export type Transport = (path: string, accept: string, signal: AbortSignal) => Promise<Answer>;
+/** A path below the sender's root, such as `/api/sync/shows`; with `put`, JSON that is put there. */
+export type Question = { path: string; accept: string; put?: unknown };
+
+/** Asks a sender. Throws `network` when no answer comes. */
+export type Transport = (question: Question, signal: AbortSignal) => Promise<Answer>;
 
 /** Asks over HTTP or HTTPS. Redirects are not followed, so the token never leaves the sender that it belongs to. */
 export function createHttpTransport(root: URL, token: string | undefined): Transport {
@@ -31,14 +33,20 @@ export function createHttpTransport(root: URL, token: string | undefined): Trans
     "Accept-Encoding": "identity",
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
   };
-  return async (path, accept, signal) => {
+  return async ({ path, accept, put }, signal) => {
     const url = toUrl(root, prefix + path);
-    const request = send(url, { headers: { ...headers, Accept: accept }, signal, timeout: IDLE_TIMEOUT_MS });
+    const body = put === undefined ? undefined : JSON.stringify(put);
+    const request = send(url, {
+      method: body === undefined ? "GET" : "PUT",
+      headers: { ...headers, Accept: accept, ...(body === undefined ? {} : JSON_HEADERS) },
+      signal,
+      timeout: IDLE_TIMEOUT_MS,
+    });
     request.on("timeout", () => {
       request.destroy(new Error(`nothing came for ${IDLE_TIMEOUT_MS / 1000} s`));
     });
     try {
-      request.end();
+      request.end(body);
       const [response]: IncomingMessage[] = await once(request, "response");
       if (response === undefined) throw new Error("no answer");
       const { "content-encoding": contentEncoding, "content-type": contentType } = response.headers;

@@ -36,6 +36,8 @@ export type WireMetadata = {
   timezone?: string | undefined;
   /** Whether each row of CBOR has a `head_crc32`. */
   head_crc32?: boolean | undefined;
+  /** Whether receivers may tell what they have. */
+  receivers?: boolean | undefined;
 };
 
 /** The media type of rows as a CBOR sequence (RFC 8742); without it they are one JSON array. */
@@ -82,6 +84,7 @@ export const wireMetadata: z.ZodType<WireMetadata> = z.object({
   channels: text.optional(),
   timezone: text.optional(),
   head_crc32: z.boolean().optional(),
+  receivers: z.boolean().optional(),
 });
 
 const crc32 = z.int().min(0).max(0xffff_ffff);
@@ -116,6 +119,11 @@ export const wireDigests: z.ZodType<WireDigest[]> = z.array(
   z.object({ id: id.min(1), crc32: z.int(), duration_samples: z.int() }),
 );
 
+/** The body of `PUT /api/sync/shows/:name/receivers/:receiver`. */
+export type WireAcknowledgement = { last_synced_id: number };
+
+export const wireAcknowledgement: z.ZodType<WireAcknowledgement> = z.object({ last_synced_id: id });
+
 /** What a sender tells of a show. */
 export function toWireMetadata(metadata: ShowMetadata, bounds: ShowBounds): WireMetadata {
   return {
@@ -134,6 +142,7 @@ export function toWireMetadata(metadata: ShowMetadata, bounds: ShowBounds): Wire
     channels: String(metadata.format.channels),
     timezone: metadata.timezone,
     head_crc32: true,
+    receivers: true,
   };
 }
 

@@ -129,6 +129,7 @@ test("a configuration with nothing but a name and an address has the defaults of
         padBeforeMs: 0,
         padAfterMs: 0,
         silenceAfterMs: undefined,
+        waiting: undefined,
         schedule: [],
       },
     ],

@@ -94,6 +94,7 @@ test("metadata has the keys, types and spelling of the contract", async () => {
     channels: "1",
     timezone: "Europe/Berlin",
     head_crc32: true,
+    receivers: true,
   });
   assert.match(String(metadata["unique_id"]), /^db_[a-z0-9]{12}$/);
 });

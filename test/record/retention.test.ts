@@ -5,8 +5,10 @@ import { describe, test } from "node:test";
 import type { ShowConfig } from "../../src/config/record-config.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { Log } from "../../src/core/log.ts";
-import { applyRetention, Retention } from "../../src/record/retention.ts";
+import { applyRetention, type RetentionRules } from "../../src/record/apply-retention.ts";
+import { Retention, type RetentionParts } from "../../src/record/retention.ts";
 import { SqliteShowReader } from "../../src/store/sqlite-show-reader.ts";
+import type { Receiver } from "../../src/store/receivers.ts";
 import { ShowWriter } from "../../src/store/sqlite-show-writer.ts";
 import {
   AIR_START_MS,
@@ -38,6 +40,8 @@ const SHOW: ShowConfig = {
   padAfterMs: 0,
   schedule: [],
 };
+
+const RULES: RetentionRules = { retentionHours: RETENTION_HOURS, receivers: [], isShort: () => false };
 
 type Archive = Disposable & { path: string; writer: ShowWriter };
 
@@ -75,7 +79,7 @@ describe("what retention deletes", () => {
   for (const [name, cutoffMs, firstId] of cases) {
     test(`cutoff ${name}: rows from ${firstId} on are left`, async () => {
       using archive = await createArchive();
-      const deleted = applyRetention(archive.writer, RETENTION_HOURS, cutoffMs + DAY_MS);
+      const { segments: deleted } = applyRetention(archive.writer, RULES, cutoffMs + DAY_MS);
       assert.equal(deleted, firstId - 1);
       assert.deepEqual(readIds(archive.path), range(firstId, 30));
     });
@@ -84,16 +88,16 @@ describe("what retention deletes", () => {
   test("nothing without a boundary, and nothing in an empty database", async () => {
     using archive = await createArchive();
     runSql(archive.path, "UPDATE segments SET is_timestamp_from_source = 0");
-    assert.equal(applyRetention(archive.writer, RETENTION_HOURS, C + 100 * DAY_MS), 0);
+    assert.equal(applyRetention(archive.writer, RULES, C + 100 * DAY_MS).segments, 0);
     assert.deepEqual(readIds(archive.path), range(1, 30));
     using empty = await createArchive({ sessions: [] });
-    assert.equal(applyRetention(empty.writer, RETENTION_HOURS, C + 100 * DAY_MS), 0);
+    assert.equal(applyRetention(empty.writer, RULES, C + 100 * DAY_MS).segments, 0);
   });
 
   test("nothing behind a session whose time is later than the cutoff, though a younger one seems older", async () => {
     using archive = await createArchive();
     runSql(archive.path, `UPDATE segments SET timestamp_ms = timestamp_ms - ${50 * DAY_MS} WHERE id > 20`);
-    assert.equal(applyRetention(archive.writer, RETENTION_HOURS, A + 10_000 + DAY_MS), 0);
+    assert.equal(applyRetention(archive.writer, RULES, A + 10_000 + DAY_MS).segments, 0);
     assert.deepEqual(readIds(archive.path), range(1, 30));
   });
 
@@ -118,7 +122,7 @@ describe("what retention deletes", () => {
       gap(B + 10_000, C),
     ].flatMap((list) => list ?? []);
     using archive = await createArchive({ events });
-    applyRetention(archive.writer, RETENTION_HOURS, B + 1 + DAY_MS);
+    applyRetention(archive.writer, RULES, B + 1 + DAY_MS);
     assert.deepEqual(
       readEvents(archive.path).map((event) => [event.kind, event.timestamp_ms]),
       [
@@ -147,7 +151,7 @@ test("the file shrinks by what was deleted, while a reader looks at it", async (
   }
   await using reader = new SqliteShowReader(archive.path);
   const beforeBytes = sizeOf(archive.path);
-  assert.equal(applyRetention(archive.writer, RETENTION_HOURS, B + 1 + DAY_MS), 60);
+  assert.equal(applyRetention(archive.writer, RULES, B + 1 + DAY_MS).segments, 60);
   const freedBytes = beforeBytes - sizeOf(archive.path);
   assert.ok(freedBytes > 0.95 * 60 * 100_000, `${freedBytes} bytes were freed`);
   assert.equal((await reader.bounds()).minId, 61);
@@ -159,7 +163,7 @@ function sizeOf(path: string): number {
 
 test("ids are never given again, not even when all rows are gone", async () => {
   using archive = await createArchive();
-  applyRetention(archive.writer, RETENTION_HOURS, C + 1 + DAY_MS);
+  applyRetention(archive.writer, RULES, C + 1 + DAY_MS);
   runSql(archive.path, "DELETE FROM segments");
   const segment = {
     timestampMs: C,
@@ -217,23 +221,40 @@ function createLog(): Log & { lines: string[] } {
   return log;
 }
 
+function createRetention(
+  writer: ShowWriter,
+  clock: Clock,
+  log: Log = createLog(),
+  more: Partial<RetentionParts> = {},
+): Retention {
+  return new Retention({
+    show: SHOW,
+    writer,
+    clock,
+    log,
+    receivers: () => [],
+    freeBytes: () => Infinity,
+    ...more,
+  });
+}
+
 /** What would help: count from the end of the newest sound where that is earlier than the clock. */
 describe("when retention runs", () => {
   test("at the first chance, then once a day, and it tells how many segments it deleted", async () => {
     using archive = await createArchive();
     const clock = new VirtualClock(B + 2001 + DAY_MS);
     const log = createLog();
-    const retention = new Retention(clock);
+    const retention = createRetention(archive.writer, clock, log);
     await appendSession(archive.path, { startMs: clock.nowMs() - 2000, segments: 2 });
-    retention.runWhenDue(archive.writer, SHOW, log);
+    retention.runWhenDue();
     assert.deepEqual(readIds(archive.path), range(11, 32));
     assert.match(log.lines.join(), /^info .*deleted 10 segments/);
     clock.pass(2 * HOUR_MS);
-    retention.runWhenDue(archive.writer, SHOW, log);
+    retention.runWhenDue();
     assert.equal(log.lines.length, 1, "not twice on one day");
     clock.pass(22 * HOUR_MS);
     await appendSession(archive.path, { startMs: clock.nowMs() - 2000, segments: 2 });
-    retention.runWhenDue(archive.writer, SHOW, log);
+    retention.runWhenDue();
     assert.deepEqual(readIds(archive.path), range(31, 34));
     assert.equal(log.lines.length, 2);
   });
@@ -242,7 +263,7 @@ describe("when retention runs", () => {
     using archive = await createArchive();
     const log = createLog();
     runSql(archive.path, "DROP TABLE events; DROP TABLE segments");
-    new Retention(new VirtualClock(C + 9 * DAY_MS)).runWhenDue(archive.writer, SHOW, log);
+    createRetention(archive.writer, new VirtualClock(C + 9 * DAY_MS), log).runWhenDue();
     assert.match(log.lines.join(), /^warn retention failed/);
   });
 
@@ -255,10 +276,10 @@ describe("when retention runs", () => {
       using archive = await createArchive();
       const log = createLog();
       const clock = new VirtualClock(A + 30_000 + DAY_MS);
-      const retention = new Retention(clock);
+      const retention = createRetention(archive.writer, clock, log);
       clock.pass(HOUR_MS / 2);
       clock.step(stepMs);
-      retention.runWhenDue(archive.writer, SHOW, log);
+      retention.runWhenDue();
       assert.deepEqual(readIds(archive.path), range(1, 30));
       assert.match(log.lines.join(), /^warn .*clock jumped/);
     });
@@ -267,10 +288,10 @@ describe("when retention runs", () => {
   test("a clock that stays a year ahead deletes nothing on the next days either", async () => {
     using archive = await createArchive();
     const clock = new VirtualClock(A + 30_000 + DAY_MS);
-    const retention = new Retention(clock);
+    const retention = createRetention(archive.writer, clock);
     clock.step(365 * DAY_MS);
     for (let day = 0; day < 3; day++) {
-      retention.runWhenDue(archive.writer, SHOW, createLog());
+      retention.runWhenDue();
       clock.pass(DAY_MS);
     }
     assert.deepEqual(readIds(archive.path), range(1, 30));
@@ -279,7 +300,75 @@ describe("when retention runs", () => {
   test("a machine that starts with a clock a year ahead deletes nothing", async () => {
     using archive = await createArchive();
     const clock = new VirtualClock(A + 30_000 + DAY_MS + 365 * DAY_MS);
-    new Retention(clock).runWhenDue(archive.writer, SHOW, createLog());
+    createRetention(archive.writer, clock).runWhenDue();
     assert.deepEqual(readIds(archive.path), range(1, 30));
+  });
+});
+
+describe("receivers that are waited for", () => {
+  const waiting = { receivers: ["nas", "attic"], maxBytes: undefined, minFreeBytes: undefined };
+  const nowMs = C + 1 + DAY_MS;
+  const has = (name: string, lastSyncedId: number): Receiver => ({ name, lastSyncedId, seenMs: 0 });
+
+  const cases: [string, Receiver[], number][] = [
+    ["that have never told of themselves keep everything", [has("nas", 30)], 1],
+    ["that have a part of the first session keep it", [has("nas", 30), has("attic", 9)], 1],
+    ["that have the first session let it go", [has("nas", 10), has("attic", 30)], 11],
+    ["that have everything let go what is older than the retention", [has("nas", 30), has("attic", 30)], 21],
+    ["and others that nobody waits for", [has("nas", 10), has("attic", 10), has("pc", 0)], 11],
+  ];
+  for (const [name, receivers, firstId] of cases) {
+    test(`${name}: rows from ${firstId} on are left`, async () => {
+      using archive = await createArchive();
+      const deleted = applyRetention(archive.writer, { ...RULES, waiting, receivers }, nowMs);
+      assert.deepEqual(deleted, { segments: firstId - 1, unsynced: 0 });
+      assert.deepEqual(readIds(archive.path), range(firstId, 30));
+    });
+  }
+
+  test("are waited for until there is too little room, session by session, and that is told", async () => {
+    using archive = await createArchive();
+    const log = createLog();
+    const clock = new VirtualClock(C + 12_000 + DAY_MS);
+    await appendSession(archive.path, { startMs: clock.nowMs() - 2000, segments: 2 });
+    const freeBytes = [50, 200];
+    const show = { ...SHOW, waiting: { ...waiting, minFreeBytes: 100 } };
+    const retention = createRetention(archive.writer, clock, log, {
+      show,
+      freeBytes: () => (readIds(archive.path)[0] === 1 ? freeBytes[0] : freeBytes[1]) ?? 0,
+    });
+    retention.runWhenDue();
+    assert.deepEqual(readIds(archive.path), range(11, 32));
+    assert.match(log.lines.join("\n"), /warn deleted 10 segments that not all of nas, attic have/);
+    const [event] = readEvents(archive.path).filter(({ kind }) => kind === "retention-forced");
+    assert.deepEqual(event?.data, { deleted: 10, waited_for: ["nas", "attic"] });
+  });
+
+  test("are not waited for when the database is larger than it may be", async () => {
+    using archive = await createArchive();
+    const clock = new VirtualClock(C + 12_000 + DAY_MS);
+    await appendSession(archive.path, { startMs: clock.nowMs() - 2000, segments: 2 });
+    const show = { ...SHOW, waiting: { ...waiting, maxBytes: 1000 } };
+    createRetention(archive.writer, clock, createLog(), { show }).runWhenDue();
+    assert.deepEqual(
+      readIds(archive.path),
+      range(21, 32),
+      "what is younger than the retention stays all the same",
+    );
+  });
+
+  test("on a full disk give way one session at a time", async () => {
+    using archive = await createArchive();
+    const clock = new VirtualClock(C + 12_000 + DAY_MS);
+    await appendSession(archive.path, { startMs: clock.nowMs() - 2000, segments: 2 });
+    const receivers = [has("nas", 10), has("attic", 10)];
+    const retention = createRetention(archive.writer, clock, createLog(), {
+      show: { ...SHOW, waiting },
+      receivers: () => receivers,
+    });
+    for (const firstId of [11, 21, 21]) {
+      retention.makeRoom();
+      assert.equal(readIds(archive.path)[0], firstId);
+    }
   });
 });

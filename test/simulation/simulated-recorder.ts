@@ -80,6 +80,7 @@ export class SimulatedRecorder {
       room: new DiskRoom(dirname(this.path), 0, this.#log),
       pace: new SavePace(1),
       absence: undefined,
+      receivers: () => [],
     });
     recorder.run(stop.signal).then(
       () => this.#end(running),

@@ -4,6 +4,7 @@ import { getRequestListener } from "@hono/node-server";
 
 import { createApp } from "../../src/http/app.ts";
 import type { Log } from "../../src/core/log.ts";
+import { Receivers } from "../../src/store/receivers.ts";
 import { SqliteLibrary } from "../../src/store/library.ts";
 
 /** A request that came, and what the real sender would say to it. */
@@ -52,7 +53,7 @@ export async function startSender(directory: string, options: SenderOptions = {}
     log: options.log ?? silentLog,
     token: options.token,
     health: () => [],
-    isSender: true,
+    receivers: new Receivers(directory),
   });
   const truth = getRequestListener((request) =>
     app.fetch(options.isJsonOnly === true ? toJsonRequest(request) : request),

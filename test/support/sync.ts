@@ -41,6 +41,7 @@ export async function syncHere(run: SyncRun): Promise<SyncSummary> {
     client: new SenderClient(run.url, createHttpTransport(new URL(run.url), undefined)),
     store: new SqliteRecipientStore(run.directory),
     chunkSize: 100,
+    receiver: "here",
     onProgress: () => undefined,
     onShow: (summary: SyncSummary) => void summaries.push(summary),
   };

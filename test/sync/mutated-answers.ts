@@ -130,6 +130,7 @@ async function pass(directory: string, transport: Transport): Promise<boolean> {
     client: new SenderClient("http://sender.invalid", transport),
     store: new SqliteRecipientStore(directory),
     chunkSize: CHUNK_SIZE,
+    receiver: "here",
     onProgress: () => undefined,
     onShow: () => undefined,
   };
@@ -160,7 +161,7 @@ function toStored(row: Row | undefined): unknown {
 }
 
 function createTransport(mutations: readonly Mutation[], pieces: readonly number[]): Transport {
-  return async (path) => {
+  return async ({ path }) => {
     const url = new URL(path, "http://sender.invalid");
     const resource = url.pathname.split("/").at(-1);
     if (resource === "shows") return toJson({ shows: [{ name: "a" }] });
