@@ -2,6 +2,7 @@
 import { Command } from "commander";
 
 import { addRecordBench } from "./record.ts";
+import { addSyncBench } from "./sync.ts";
 
 const program = new Command("npm run bench --")
   .description(
@@ -9,4 +10,5 @@ const program = new Command("npm run bench --")
   )
   .showHelpAfterError();
 addRecordBench(program);
+addSyncBench(program);
 await program.parseAsync();

@@ -18,6 +18,7 @@ import {
 import { findFaults, type Span } from "./support/check-show.ts";
 import { describeMachine, readBusyTimes, toBusyCores } from "./support/machine.ts";
 import { readCpuSeconds, readPssBytes } from "./support/process-tree.ts";
+import { say, toVerdict } from "./support/verdict.ts";
 
 /** Processor time of `record` against plain ffmpeg's. */
 const CPU_RATIO_MAX = 1.25;
@@ -88,9 +89,9 @@ async function runBench(directory: string, { shows: count, seconds }: Options): 
   const ratio = recorded.load.cores / ((before.cores + after.cores) / 2);
   const megabytes = (recorded.pssBytes - onePssBytes) / MEGABYTE / (count - 1);
   const verdicts = [
-    toVerdict("CPU, record ÷ plain ffmpeg", ratio, CPU_RATIO_MAX),
-    toVerdict("MB for each further show", megabytes, MEGABYTES_PER_SHOW_MAX),
-    toVerdict("shows that are not whole", faults.length, 0),
+    toVerdict("CPU, record ÷ plain ffmpeg", ratio, { max: CPU_RATIO_MAX }),
+    toVerdict("MB for each further show", megabytes, { max: MEGABYTES_PER_SHOW_MAX }),
+    toVerdict("shows that are not whole", faults.length, { max: 0 }),
   ];
   say(`\nmemory (PSS) of 1 show ${toMb(onePssBytes)} MB, of ${count} shows ${toMb(recorded.pssBytes)} MB\n`);
   for (const { text } of verdicts) say(text);
@@ -179,14 +180,4 @@ function toCell(value: number, width: number): string {
 
 function toMb(bytes: number): string {
   return (bytes / MEGABYTE).toFixed(0);
-}
-
-function toVerdict(name: string, value: number, max: number): { isGood: boolean; text: string } {
-  const isGood = value <= max;
-  const shown = Number.isInteger(value) ? String(value) : value.toFixed(2);
-  return { isGood, text: `${isGood ? "ok    " : "FAILED"}  ${name}: ${shown} (at most ${max})` };
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -1,0 +1,98 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { type RunningProcess, root, startProcess } from "../../test/support/run-cli.ts";
+
+/** A sender in a process of its own. */
+export type BenchSender = { process: RunningProcess; url: string };
+
+/** What moving a show took. `rssBytes` is the most memory that the client had. */
+export type Move = { seconds: number; rssBytes: number };
+
+/** Most memory is only told while a process lives: it is looked at this often. */
+const LOOK_EVERY_MS = 20;
+
+const SHOW = "a";
+const KIBIBYTE = 1024;
+
+/** Serves the databases of a directory; `json`: in no other format. */
+export async function startBenchSender(directory: string, mode: "cbor" | "json"): Promise<BenchSender> {
+  const script = join(root, "bench/support/sender-process.ts");
+  const process_ = startProcess(process.execPath, [script, directory, mode]);
+  const [, port] = await process_.waitForLine(/port (\d+)/);
+  return { process: process_, url: `http://127.0.0.1:${port}` };
+}
+
+/** Bytes that a sender has sent so far. */
+export async function readSentBytes({ url }: BenchSender): Promise<number> {
+  return Number(await (await fetch(`${url}/bytes`)).text());
+}
+
+/** The program as it is published. */
+export function buildProgram(): void {
+  execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { stdio: "ignore" });
+}
+
+/** One pass into `directory`, by the program as it is published. */
+export async function moveBySync({ url }: BenchSender, directory: string): Promise<Move> {
+  const args = [join(root, "dist/main.js"), "sync", "-r", url, "-l", directory, "-n", SHOW, "--quiet"];
+  return await measure(process.execPath, args);
+}
+
+/** The file as it is, and then on the disk. */
+export async function moveByCurl({ url }: BenchSender, directory: string): Promise<Move> {
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, `${SHOW}.sqlite`);
+  const startMs = performance.now();
+  const move = await measure("curl", ["--silent", "--fail", "--output", file, `${url}/file/${SHOW}.sqlite`]);
+  syncFile(file);
+  return { ...move, seconds: (performance.now() - startMs) / 1000 };
+}
+
+/** The file by another tool, whose client gets it from `from`, and then on the disk. */
+export async function moveByTool(command: string, args: readonly string[], file: string): Promise<Move> {
+  const startMs = performance.now();
+  const move = await measure(command, args);
+  syncFile(file);
+  return { ...move, seconds: (performance.now() - startMs) / 1000 };
+}
+
+/** Whether a program is installed. */
+export function isInstalled(command: string): boolean {
+  return (process.env["PATH"] ?? "").split(":").some((directory) => existsSync(join(directory, command)));
+}
+
+export function removeAll(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+async function measure(command: string, args: readonly string[]): Promise<Move> {
+  const startMs = performance.now();
+  const running = startProcess(command, args);
+  let rssBytes = 0;
+  const timer = setInterval(() => (rssBytes = Math.max(rssBytes, readPeakBytes(running.pid))), LOOK_EVERY_MS);
+  try {
+    const { status, stderr } = await running.exited;
+    if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr}`);
+    return { seconds: (performance.now() - startMs) / 1000, rssBytes };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** 0 when the process is over. */
+function readPeakBytes(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * KIBIBYTE;
+  } catch {
+    return 0;
+  }
+}
+
+function syncFile(file: string): void {
+  const descriptor = openSync(file, "r+");
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}

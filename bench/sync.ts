@@ -1,0 +1,181 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { Command } from "commander";
+
+import { toWholeNumber } from "../src/cli/options.ts";
+import { appendRows, createBenchDatabase, deleteOldest } from "./support/bench-database.ts";
+import { describeMachine } from "./support/machine.ts";
+import {
+  type BenchSender,
+  buildProgram,
+  isInstalled,
+  type Move,
+  moveByCurl,
+  moveBySync,
+  moveByTool,
+  readSentBytes,
+  removeAll,
+  startBenchSender,
+} from "./support/sync-sides.ts";
+import { say, toVerdict, type Verdict } from "./support/verdict.ts";
+
+/** Ten seconds of 16 kbit/s, and five minutes. */
+const ROW_BYTES = [20_000, 600_000] as const;
+
+const MEGABYTE = 1e6;
+
+/** First fill against `curl` and a flush of what it wrote. */
+const FILL_RATIO_MAX = 1.7;
+const RSS_MEGABYTES_MAX = 160;
+/** A sender that knows no other format, against CBOR; rows of 20 KB. */
+const JSON_RATIO_MIN = 3.5;
+/** Of what is new: bytes on the wire, and the time that the nearest tool takes. */
+const WIRE_RATIO_MAX = 1.01;
+const RSYNC_RATIO_MIN = 5;
+
+/** What changes between two passes. */
+const NEW_PERCENT = 1;
+const DELETED_PERCENT = 5;
+
+type Options = { megabytes: number; runs: number };
+
+type Bench = { directory: string; rows: number; rowBytes: number; cbor: BenchSender; json: BenchSender };
+
+/** `sync` of one large show against tools that copy its file. */
+export function addSyncBench(program: Command): void {
+  program
+    .command("sync")
+    .description("time, memory and bytes of a first fill and of a later pass")
+    .option("--megabytes <count>", "audio of the show", toWholeNumber(1, 100_000), 1000)
+    .option("--runs <count>", "of each side, taken in turn; medians are shown", toWholeNumber(1, 99), 3)
+    .action(async (options: Options) => {
+      const directory = mkdtempSync(join(tmpdir(), "save_audio_stream-bench-"));
+      try {
+        if (!(await runBench(directory, options))) process.exitCode = 1;
+      } finally {
+        rmSync(directory, { recursive: true, force: true });
+      }
+    });
+}
+
+async function runBench(directory: string, { megabytes, runs }: Options): Promise<boolean> {
+  say(describeMachine());
+  buildProgram();
+  const verdicts: Verdict[] = [];
+  for (const rowBytes of ROW_BYTES) {
+    const rows = Math.round((megabytes * MEGABYTE) / rowBytes);
+    say(`\n${rows} rows of ${rowBytes} bytes`);
+    const home = join(directory, String(rowBytes));
+    verdicts.push(...(await benchRows(home, { rows, rowBytes, runs })));
+    removeAll(home);
+  }
+  say("");
+  for (const { text } of verdicts) say(text);
+  return verdicts.every(({ isGood }) => isGood);
+}
+
+async function benchRows(
+  directory: string,
+  { rows, rowBytes, runs }: { rows: number; rowBytes: number; runs: number },
+): Promise<Verdict[]> {
+  const senderDirectory = join(directory, "sender");
+  mkdirSync(senderDirectory, { recursive: true });
+  createBenchDatabase(join(senderDirectory, "a.sqlite"), "a", { rows, rowBytes });
+  const [cbor, json] = [
+    await startBenchSender(senderDirectory, "cbor"),
+    await startBenchSender(senderDirectory, "json"),
+  ];
+  await using _cbor = cbor.process;
+  await using _json = json.process;
+  const bench = { directory, rows, rowBytes, cbor, json };
+  return [...(await benchFill(bench, runs)), ...(await benchIncremental(bench, runs))];
+}
+
+async function benchFill({ directory, rowBytes, cbor, json }: Bench, runs: number): Promise<Verdict[]> {
+  const target = join(directory, "copy");
+  const sides: Record<string, () => Promise<Move>> = {
+    curl: () => moveByCurl(cbor, target),
+    sync: () => moveBySync(cbor, target),
+    ...(rowBytes === ROW_BYTES[0] ? { "sync, JSON": () => moveBySync(json, target) } : {}),
+  };
+  const moves = await takeTurns(sides, runs, () => removeAll(target));
+  const [curl, sync, slow] = ["curl", "sync", "sync, JSON"].map((name) => toMedian(moves.get(name) ?? []));
+  const rssMegabytes = Math.max(...(moves.get("sync") ?? []).map((move) => move.rssBytes)) / MEGABYTE;
+  const rowText = `rows of ${rowBytes / 1000} KB`;
+  return [
+    toVerdict(`first fill ÷ curl, ${rowText}`, (sync ?? 0) / (curl ?? 1), { max: FILL_RATIO_MAX }),
+    toVerdict(`MB of memory, ${rowText}`, rssMegabytes, { max: RSS_MEGABYTES_MAX }),
+    ...(slow === undefined || slow === 0
+      ? []
+      : [toVerdict(`JSON ÷ CBOR, ${rowText}`, slow / (sync ?? 1), { min: JSON_RATIO_MIN })]),
+  ];
+}
+
+async function benchIncremental(
+  { directory, rows, rowBytes, cbor }: Bench,
+  runs: number,
+): Promise<Verdict[]> {
+  const source = join(directory, "sender", "a.sqlite");
+  const target = join(directory, "later");
+  const copied = join(directory, "copied");
+  await moveBySync(cbor, target);
+  await moveByCurl(cbor, copied);
+  const newRows = Math.max(1, Math.round((rows * NEW_PERCENT) / 100));
+  const sides: Record<string, () => Promise<Move>> = { "sync, later": () => moveBySync(cbor, target) };
+  if (isInstalled("rsync")) {
+    const file = join(copied, "a.sqlite");
+    sides["rsync --inplace"] = () => moveByTool("rsync", ["--inplace", "--ignore-times", source, file], file);
+  }
+  let wireBytes = 0;
+  const moves = await takeTurns(sides, runs, async (name) => {
+    if (name !== "sync, later") return;
+    wireBytes -= await readSentBytes(cbor);
+    appendRows(source, { rows: newRows, rowBytes });
+    deleteOldest(source, Math.round((rows * DELETED_PERCENT) / 100 / runs));
+  });
+  wireBytes += (await readSentBytes(cbor)) * runs;
+  return toIncrementalVerdicts(moves, { rowBytes, wireRatio: wireBytes / (runs * newRows * rowBytes) });
+}
+
+function toIncrementalVerdicts(
+  moves: ReadonlyMap<string, Move[]>,
+  { rowBytes, wireRatio }: { rowBytes: number; wireRatio: number },
+): Verdict[] {
+  const rowText = `rows of ${rowBytes / 1000} KB`;
+  const sync = toMedian(moves.get("sync, later") ?? []);
+  const rsync = moves.get("rsync --inplace");
+  return [
+    toVerdict(`bytes on the wire ÷ new audio, ${rowText}`, wireRatio, { max: WIRE_RATIO_MAX }),
+    ...(rsync === undefined
+      ? []
+      : [toVerdict(`rsync --inplace ÷ sync, ${rowText}`, toMedian(rsync) / sync, { min: RSYNC_RATIO_MIN })]),
+  ];
+}
+
+/** Each side once, then each once more: a machine that grows slower or faster meanwhile favours none. */
+async function takeTurns(
+  sides: Readonly<Record<string, () => Promise<Move>>>,
+  runs: number,
+  before: (name: string) => void | Promise<void>,
+): Promise<Map<string, Move[]>> {
+  const moves = new Map<string, Move[]>();
+  for (let run = 0; run < runs; run++) {
+    for (const [name, move] of Object.entries(sides)) {
+      await before(name);
+      moves.set(name, [...(moves.get(name) ?? []), await move()]);
+    }
+  }
+  for (const [name, list] of moves) {
+    const seconds = list.map((move) => move.seconds.toFixed(2)).join(", ");
+    const megabytes = Math.max(...list.map((move) => move.rssBytes)) / MEGABYTE;
+    say(`${name.padEnd(16)} ${toMedian(list).toFixed(2)} s (${seconds}), ${megabytes.toFixed(0)} MB`);
+  }
+  return moves;
+}
+
+function toMedian(moves: readonly Move[]): number {
+  const seconds = moves.map((move) => move.seconds).toSorted((a, b) => a - b);
+  return seconds[Math.floor(seconds.length / 2)] ?? 0;
+}
