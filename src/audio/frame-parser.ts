@@ -85,8 +85,8 @@ export class FrameParser implements StreamParser {
       if (found === "begun") begunOffset ??= offset;
       const end = typeof found === "string" ? offset : offset + found.frameBytes;
       const isProved = begunOffset === undefined || typeof this.#find(bytes, end, isEnd) !== "string";
-      const isFalse = offset !== stepOffset && this.#holdsFrames(bytes, offset, end, isEnd);
-      if (typeof found === "string" || !isProved || isFalse) {
+      const isFound = typeof found !== "string" && isProved;
+      if (!isFound || (offset !== stepOffset && this.#holdsFrames(bytes, offset, end, isEnd))) {
         offset++;
         continue;
       }

@@ -92,7 +92,10 @@ export class AirClock {
     return clock;
   }
 
-  /** Goes on from a recording: the sound at `seconds` left the server at `unixMs`, as far as was known when that `isSettled`. */
+  /**
+   * Goes on from a recording: the sound at `seconds` left the server at `unixMs`, which was known for good when that `isSettled`, and is
+   * only something to begin with otherwise.
+   */
   anchor(seconds: number, unixMs: number, isSettled = true): void {
     this.#anchor = { seconds, unixMs, isSettled };
     this.#lastSeconds = seconds;
@@ -184,10 +187,10 @@ export class AirClock {
     return this.#firstArrivalMs === undefined ? -Infinity : this.#lastArrivalMs - this.#firstArrivalMs;
   }
 
-  /** While the line is being found, what is anchored stays where it is, by whatever clock it was placed. */
+  /** While the line is being found, what is anchored for good stays where it is, by whatever clock it was placed. */
   #setLine(lineMs: number): void {
     this.#lineMs = lineMs;
-    if (this.#anchor === undefined) return;
+    if (this.#anchor?.isSettled !== true) return;
     this.#wallMinusMonotonicMs = this.#anchor.unixMs - this.#anchor.seconds * 1000 - lineMs;
   }
 

@@ -29,17 +29,17 @@ export type Apart = {
 
 /**
  * Before a recording that does not go on from the last one, encodes what is left of that, and leaves out of the new connection what
- * is stored already. Of sound whose time was not settled, only its frames could tell what a burst repeats.
+ * is stored already. Returns how many seconds of the new connection are durable. Of sound whose time was not found, only its frames could tell what a burst repeats.
  */
 export async function beginApart(
   setting: RecordingSetting,
   { station, last, soundEndMs }: Apart,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const { writer, clock } = setting;
   const rest = last !== undefined && toRestSeconds(last) >= REST_SECONDS_MIN ? last : undefined;
   const point = writer.resumePoint();
-  const isSettled = point?.isSettled !== false;
+  const isFound = point?.isFound !== false;
   const clockOffMs = station.air.aheadOf(clock) - (point?.clockAheadMs ?? 0);
   const marginMs = Math.abs(clockOffMs) > SAME_CLOCK_MS_MAX ? CLOCK_MARGIN_MS : 0;
   const toStoredEndMs = (restEndMs: number | undefined): number | undefined => {
@@ -50,12 +50,12 @@ export async function beginApart(
   const expectedMs = toStoredEndMs(rest && rest.point.endMs + toRestSeconds(rest) * 1000);
   const encode = async (): Promise<number | undefined> =>
     toStoredEndMs(rest && (await encodeRest(setting, rest, signal)));
-  if (station.isFollowing || !isSettled || expectedMs === undefined || !isInReach(expectedMs, clock)) {
+  if (station.isFollowing || !isFound || expectedMs === undefined || !isInReach(expectedMs, clock)) {
     await encode();
-    return;
+    return 0;
   }
   const save = (resume: ResumeUpdate): void => writer.savePieces([], { events: [], resume });
-  await trimOverlap(station, { clock, stored: encode(), save });
+  return await trimOverlap(station, { clock, everyMs: setting.pace.everyMs, stored: encode(), save });
 }
 
 function toRestSeconds({ point, history }: LastRecording): number {
@@ -76,7 +76,10 @@ async function encodeRest(
   const air = new AirClock(now, point.clockAheadMs);
   air.anchor(point.endSeconds, point.endMs, point.isSettled);
   const { format, silenceAfterMs } = setting.show;
-  const tail = new ResumeTail(history, () => point.heardMs, { format: input, burstMs: 0 });
+  const tail = new ResumeTail(history, () => point.heardMs, {
+    source: { format: input, burstMs: 0 },
+    draftSeconds: 0,
+  });
   const startSample = point.endSample;
   const parts = {
     ...setting,

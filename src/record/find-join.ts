@@ -39,13 +39,17 @@ export function findJoin(search: JoinSearch): Join {
   const { newFramesExpected, toleranceFrames } = search;
   const differentMin = search.arePages ? DIFFERENT_PAGES_MIN : DIFFERENT_FRAMES_MIN;
   const [held, fresh] = toNumbers(search.held, search.fresh);
-  const different = countDifferentFrom(held);
+  const [different, freshDifferent] = [countDifferentFrom(held), countDifferentFrom(fresh)];
   const skips = new Set<number>();
   const proved = new Set<number>();
   let isOpen = false;
+  let isNearlyProved = false;
   for (const start of toStarts(held, fresh)) {
     const overlap = toOverlapFrames(held, fresh, start);
-    if (overlap === "open") isOpen = true;
+    if (overlap === "open") {
+      isOpen = true;
+      isNearlyProved ||= (freshDifferent[start.freshStart] ?? 0) >= differentMin;
+    }
     if (typeof overlap !== "number") continue;
     skips.add(start.freshStart + overlap);
     if ((different[start.heldStart] ?? 0) >= differentMin) proved.add(start.freshStart + overlap);
@@ -56,7 +60,8 @@ export function findJoin(search: JoinSearch): Join {
   const distance = (skip: number): number => Math.abs(fresh.length - skip - newFramesExpected);
   const [nearest] = [...skips].sort((a, b) => distance(a) - distance(b));
   if (nearest === undefined || distance(nearest) > toleranceFrames) {
-    return { kind: fresh.length + toleranceFrames < newFramesExpected ? "late" : "open" };
+    const isLate = !isNearlyProved && fresh.length + toleranceFrames < newFramesExpected;
+    return { kind: isLate ? "late" : "open" };
   }
   return { kind: "likely", skip: nearest };
 }

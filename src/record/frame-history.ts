@@ -1,14 +1,14 @@
 import type { Frame } from "../audio/frame.ts";
 
-/** Icecast's usual burst is 64 KiB; a history of this size holds it five times over, and 20 s of MP3 at 128 kbit/s. */
-const HISTORY_BYTES_MAX = 320 * 1024;
+/** Icecast's usual burst is 64 KiB; a history of this size holds it eight times over, and as many of the longest pages of Ogg. */
+const HISTORY_BYTES_MAX = 512 * 1024;
 
 /** A minute of the shortest frames in use; in dead air they have so few bytes that a quarter of an hour would be held. */
 const HISTORY_FRAMES_MAX = 3000;
 const SURPLUS_FRAMES_MAX = 300;
 
 /** What is too old is dropped when there is so much of it: moving all frames for each new one would cost more than the rest. */
-const SURPLUS_BYTES_MAX = 64 * 1024;
+const SURPLUS_BYTES_MAX = 128 * 1024;
 
 /** Where a frame begins: its number, and its place in the sound of the recording. */
 export type FramePlace = { number: number; seconds: number };

@@ -35,7 +35,10 @@ export async function joinStation(stream: StationStream, lost: Lost, clock: Cloc
   const startMs = clock.monotonicMs();
   for (;;) {
     const next = await stream.next();
-    if (next.kind !== "heard") return { kind: "ended", ending: next.ending };
+    if (next.kind !== "heard") {
+      stream.unread(batches);
+      return { kind: "ended", ending: next.ending };
+    }
     batches.push(next.heard);
     const join = search(batches, { ...lost, arePages: stream.format === "ogg" }, clock.monotonicMs());
     const elapsedMs = clock.monotonicMs() - startMs;

@@ -88,12 +88,15 @@ async function recordFrom(
   signal: AbortSignal,
 ): Promise<{ result: RecordingResult; first: OpenStation | undefined }> {
   if (urlIndex === 0) return { result: await runRecording(setting, start, signal), first: undefined };
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  const trying = tryFirst(setting, either, signal).finally(() => over.abort());
+  // The recording ends when the first address is well; a connection that it leaves behind is not to end with the trying.
+  const [well, over] = [new AbortController(), new AbortController()];
+  const trying = tryFirst(setting, AbortSignal.any([signal, over.signal]), signal);
   // It is awaited below; a recording that goes on meanwhile is no reason to take its error for one that nobody looks at.
-  trying.catch(() => undefined);
-  const result = await runRecording(setting, start, either);
+  trying.then(
+    (first) => first === undefined || well.abort(),
+    () => well.abort(),
+  );
+  const result = await runRecording(setting, start, AbortSignal.any([signal, well.signal]));
   over.abort();
   const first = await trying;
   if (first === undefined || result.ending.reason !== "stopped") return { result, first };

@@ -270,8 +270,9 @@ export class Recording {
     const heardSample = Math.min(endSample, this.#toSample(history.endSeconds));
     const endSeconds = this.#toSeconds(heardSample);
     const endMs = this.#toMs(heardSample);
-    const time = { endMs, isSettled: air.isFound, clockAheadMs: air.aheadOf(clock) };
-    return tail.toUpdate({ endSample: heardSample, endSeconds, ...time });
+    const known = { isFound: air.isFound, isSettled: air.isSettled(endSeconds) };
+    const clockAheadMs = air.aheadOf(clock);
+    return tail.toUpdate({ endSample: heardSample, endSeconds, endMs, ...known, clockAheadMs });
   }
 
   #onStored(): void {

@@ -52,7 +52,7 @@ export async function resumeRecording(
   const lost = { frames, frameMs, lastArrivalMs };
   const joined = await joinStation(station.stream, lost, clock);
   if (joined.kind !== "joined") return undefined;
-  if (point.isSettled) station.air.anchor(point.endSeconds, point.endMs);
+  station.air.anchor(point.endSeconds, point.endMs, point.isSettled);
   const reason = writer.history()?.wasStopped === true ? "stopped" : "crashed";
   const stitch = { reason, awayMs, overlapFrames: joined.skip, isCertain: joined.isCertain } as const;
   return { history, startSample: point.endSample, stitch };

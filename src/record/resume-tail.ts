@@ -19,14 +19,20 @@ export class ResumeTail {
   readonly #source: TailSource;
   /** Whether nothing is stored yet of a recording that does not go on from another: what was kept of that is of no more use. */
   #isNew: boolean;
+  readonly #draftSeconds: number;
   #savedNumber: number;
   #savedSeconds: number;
 
-  /** `nowMs` is the time by the clock that places the sound. */
-  constructor(history: FrameHistory, nowMs: () => number, source: TailSource) {
+  /** `nowMs` is the time by the clock that places the sound; of a new recording, `draftSeconds` are durable already. */
+  constructor(
+    history: FrameHistory,
+    nowMs: () => number,
+    { source, draftSeconds }: { source: TailSource; draftSeconds: number },
+  ) {
     this.#history = history;
     this.#nowMs = nowMs;
     this.#source = source;
+    this.#draftSeconds = draftSeconds;
     this.#isNew = history.endNumber === 0;
     this.#savedNumber = history.endNumber;
     this.#savedSeconds = history.endSeconds;
@@ -34,7 +40,10 @@ export class ResumeTail {
 
   /** How much has been heard that would be lost with this program; what is of no use to another recorder is not counted. */
   get unsavedSeconds(): number {
-    return this.#isUseful ? this.#history.endSeconds - this.#savedSeconds : 0;
+    const { endSeconds } = this.#history;
+    // The first update takes the draft's place.
+    if (!this.#isUseful || (this.#isNew && endSeconds < this.#draftSeconds)) return 0;
+    return endSeconds - this.#savedSeconds;
   }
 
   toUpdate(end: Omit<ResumePoint, "input" | "heardMs">): ResumeUpdate {

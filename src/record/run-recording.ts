@@ -57,18 +57,20 @@ export async function runRecording(
 ): Promise<RecordingResult> {
   let station = opened;
   let resumed: Resumed | undefined;
+  let draftSeconds = 0;
   try {
     setting.writer.finishUnfinished();
     station ??= await openStation(setting, signal);
     const last = readLastRecording(setting.writer);
     if (opened === undefined && last !== undefined) resumed = await resumeRecording(setting, last, station);
-    if (resumed === undefined) await beginApart(setting, { station, last, soundEndMs }, signal);
+    if (resumed === undefined)
+      draftSeconds = await beginApart(setting, { station, last, soundEndMs }, signal);
   } catch (error) {
     station?.stream.close();
     const nothing = { heardSeconds: 0, endMs: undefined, endMonotonicMs: undefined, next: undefined };
     return { ...nothing, ending: toEnding(error, signal) };
   }
-  const parts = createRecording(setting, { station, resumed }, signal);
+  const parts = createRecording(setting, { station, resumed, draftSeconds }, signal);
   const { recording, pump } = parts;
   let failure: Ending | undefined;
   try {
@@ -89,12 +91,16 @@ export async function runRecording(
 
 function createRecording(
   setting: RecordingSetting,
-  { station, resumed }: { station: OpenStation; resumed: Resumed | undefined },
+  {
+    station,
+    resumed,
+    draftSeconds,
+  }: { station: OpenStation; resumed: Resumed | undefined; draftSeconds: number },
   signal: AbortSignal,
 ): EncodingParts {
   const history = resumed?.history ?? new FrameHistory();
   const nowMs = (): number => station.air.toUnixMs(setting.clock.monotonicMs());
-  const tail = new ResumeTail(history, nowMs, station.stream);
+  const tail = new ResumeTail(history, nowMs, { source: station.stream, draftSeconds });
   const { format, silenceAfterMs } = setting.show;
   const startSample = resumed?.startSample ?? 0;
   const recording = new Recording(

@@ -24,6 +24,8 @@ const AHEAD_MS_MAX = 100;
 
 export type OverlapParts = {
   clock: Clock;
+  /** How often it may be saved. */
+  everyMs: number;
   /** Where the sound ends that is stored already, on the monotonic clock, as soon as it is; `undefined` when there is none. */
   stored: Promise<number | undefined>;
   /** Makes durable what a new recorder would need if this one is killed now; not called before all else is stored. */
@@ -38,16 +40,19 @@ export function isInReach(endMs: number, clock: Clock): boolean {
 
 /**
  * Leaves out what a new connection repeats of sound that is stored already, though its frames are others: all that left the server
- * before that ends. What is listened to for longer than a burst usually takes becomes durable meanwhile. Throws what `stored` does.
+ * before that ends. What is listened to for longer than a burst usually takes becomes durable meanwhile; returns how many seconds of it.
+ * Throws what `stored` does.
  */
 export async function trimOverlap(
   station: OpenStation,
-  { clock, stored, save }: OverlapParts,
-): Promise<void> {
+  { clock, everyMs, stored, save }: OverlapParts,
+): Promise<number> {
   const { stream } = station;
   const batches: Heard[] = [];
   let heardMs = 0;
   let startMs = Infinity;
+  let savedMs = -Infinity;
+  let savedSeconds = 0;
   const rest: { isStored: boolean; endMs?: number | undefined } = { isStored: false };
   const setStored = (endMs?: number): unknown => Object.assign(rest, { isStored: true, endMs });
   stored.then(setStored, () => setStored());
@@ -63,13 +68,16 @@ export async function trimOverlap(
       heardMs += frame.durationSeconds * 1000;
     }
     isBurst = knownMs - startMs > EARLIER_MS;
-    if (rest.endMs !== undefined && !isBefore(LISTEN_MS) && isResumable(stream.format)) {
-      const frames = leaveOut(batches, startMs, rest.endMs).flatMap((heard) => heard.frames);
-      save(toDraft(station, frames, startMs + heardMs, clock));
-    }
+    if (rest.endMs === undefined || isBefore(LISTEN_MS) || clock.monotonicMs() < savedMs + everyMs) continue;
+    const frames = leaveOut(batches, startMs, rest.endMs).flatMap((heard) => heard.frames);
+    if (frames.length === 0 || !isResumable(stream.format)) continue;
+    save(toDraft(station, frames, startMs + heardMs, clock));
+    savedMs = clock.monotonicMs();
+    savedSeconds = toSeconds(frames);
   }
   const endMs = await stored;
   stream.unread(endMs === undefined ? batches : leaveOut(batches, startMs, endMs));
+  return savedSeconds;
 }
 
 /** What was heard from `startMs` on, without the frames that end before `endMs`. */
@@ -88,7 +96,7 @@ function toDraft(
 ): ResumeUpdate {
   const seconds = toSeconds(frames);
   const startMs = air.toUnixMs(endMs - seconds * 1000);
-  const start = { endSample: 0, endSeconds: 0, endMs: startMs, isSettled: false };
+  const start = { endSample: 0, endSeconds: 0, endMs: startMs, isFound: true, isSettled: false };
   const clocks = { heardMs: air.toUnixMs(clock.monotonicMs()), clockAheadMs: air.aheadOf(clock) };
   return {
     point: { input: stream.format, ...start, ...clocks },

@@ -39,11 +39,11 @@ export type ResumePoint = {
   endSample: number;
   /** In what the station sent. */
   endSeconds: number;
-  /**
-   * Unix time at which that sound left the server, and whether arrivals had told that well when it was stored: the newest sound may
-   * still turn out to be behind lost frames.
-   */
+  /** Unix time at which that sound left the server. */
   endMs: number;
+  /** Whether arrivals had told that well enough to leave out what a burst repeats. */
+  isFound: boolean;
+  /** Whether it was known for good: sound that is late for now may also turn out to be behind lost frames. */
   isSettled: boolean;
   /** Unix time, by the clock that placed the sound, at which the newest of the input had come. */
   heardMs: number;

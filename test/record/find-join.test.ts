@@ -113,3 +113,11 @@ test("sound that was played twice proves nothing", () => {
     skip: 20,
   });
 });
+
+test("an overlap that is nearly proved is waited for, though a frame of silence is alike by chance", () => {
+  const held = [...frames.slice(0, 200), SILENT];
+  const fresh = [SILENT, ...frames.slice(100, 190)];
+  assert.deepEqual(find([...held.slice(0, 100), ...fresh.slice(0, 1), ...held.slice(100)], fresh, 200), {
+    kind: "open",
+  });
+});

@@ -36,6 +36,7 @@ test("a recorder that was killed behind an outage, before it encoded anything, l
         endSample: 0,
         endSeconds: 0,
         endMs: restMs,
+        isFound: true,
         isSettled: true,
         heardMs,
         clockAheadMs: 0,

@@ -83,6 +83,7 @@ test("what is listened to on a slow line becomes durable meanwhile, without what
   const endMs = nowMs - 2500;
   await trimOverlap(station, {
     clock: systemClock,
+    everyMs: 100,
     stored: delay(600, endMs),
     save: ({ part }) => {
       const seconds = toSeconds(unpackFrames(part?.frames ?? new Uint8Array(0)));
@@ -118,6 +119,7 @@ function leaveSound(
     endSample: 48_000,
     endSeconds: 1,
     endMs,
+    isFound: isSettled,
     isSettled,
     heardMs: endMs,
     clockAheadMs,
