@@ -2,6 +2,9 @@ import { SingleBar } from "cli-progress";
 
 import type { SyncProgress, SyncSummary } from "../sync/sync-show.ts";
 
+/** A rate of less is a guess. */
+const RATE_SECONDS_MIN = 0.5;
+
 /** What a person or a script sees of a pass. Whoever creates it ends it. */
 export type SyncDisplay = Disposable & {
   onProgress: (progress: SyncProgress) => void;
@@ -16,13 +19,16 @@ export function createSyncDisplay(options: { quiet?: true; json?: true }): SyncD
 }
 
 function createDisplay(bar: SingleBar | undefined, toText: (summary: SyncSummary) => string): SyncDisplay {
-  let started: string | undefined;
+  let started: { name: string; atMs: number } | undefined;
   return {
     onProgress: (progress) => {
-      const done = { show: progress.name, megabytes: toMegabytes(progress.bytes) };
+      const isNew = started?.name !== progress.name;
+      if (started === undefined || isNew) started = { name: progress.name, atMs: performance.now() };
+      const seconds = (performance.now() - started.atMs) / 1000;
+      const rate = seconds < RATE_SECONDS_MIN ? "…" : toMegabytes(progress.bytes / seconds);
+      const done = { show: progress.name, megabytes: toMegabytes(progress.bytes), rate };
       const firstId = progress.cursor - progress.segments;
-      if (started !== progress.name) bar?.start(progress.targetId - firstId, 0, done);
-      started = progress.name;
+      if (isNew) bar?.start(progress.targetId - firstId, 0, done);
       bar?.update(progress.cursor - firstId, done);
     },
     onShow: (summary) => {
@@ -35,7 +41,8 @@ function createDisplay(bar: SingleBar | undefined, toText: (summary: SyncSummary
 
 function createBar(): SingleBar {
   return new SingleBar({
-    format: "{show} {bar} {percentage} % | {value}/{total} segments | {megabytes} MB | {eta_formatted} left",
+    format:
+      "{show} {bar} {percentage} % | {value}/{total} segments | {megabytes} MB | {rate} MB/s | {eta_formatted} left",
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: true,

@@ -46,6 +46,9 @@ const HINTS: ReadonlyMap<number, string> = new Map([
 
 const JSON_TYPE = "application/json";
 
+/** What a server says of a method that it does not know (RFC 9110, 15.6.2). */
+const NOT_IMPLEMENTED = 501;
+
 /** All that there can be. */
 const STREAMED_ROWS_MAX = 1_000_000_000;
 
@@ -120,7 +123,10 @@ export class SenderClient {
     return await this.#getIfThere(toPath(name, "digests") + query, wireDigests, signal);
   }
 
-  /** Tells the sender what a receiver has for good; only for senders whose metadata says that they keep it. */
+  /**
+   * Tells the sender what a receiver has for good; for senders whose metadata says that they keep it. What stands between may let
+   * questions through and nothing else: then the sender does not know, and that is no reason to fail.
+   */
   async acknowledge(
     name: string,
     receiver: string,
@@ -130,7 +136,7 @@ export class SenderClient {
     const path = toPath(name, `receivers/${encodeURIComponent(receiver)}`);
     const put: WireAcknowledgement = { last_synced_id: lastSyncedId };
     const answer = await this.#transport({ path, accept: JSON_TYPE, put }, signal);
-    if (answer.status !== 204) throw await this.#toRefusal(path, answer);
+    if (answer.status >= 500 && answer.status !== NOT_IMPLEMENTED) throw await this.#toRefusal(path, answer);
     answer.discard();
   }
 

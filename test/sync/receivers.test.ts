@@ -136,6 +136,23 @@ test("at most a hundred receivers of a show are remembered, and none of a databa
   assert.equal(receivers.list({ name: "a" }).length, 1);
 });
 
+test("what lets only questions through to the sender is no reason to fail", async () => {
+  await using link = await startLink();
+  for (const [status, isWell] of [
+    [403, true],
+    [405, true],
+    [501, true],
+    [200, true],
+    [502, false],
+  ] as const) {
+    link.sender.tamper = ({ url }) =>
+      url.pathname.includes("/receivers/") ? { json: {}, status } : undefined;
+    const result = await runSync({ url: link.sender.url, directory: link.archive, show: "a" });
+    assert.equal(result.status === 0, isWell, `${status}: ${result.stderr}`);
+  }
+  assert.deepEqual(link.receivers.list({ name: "a" }), []);
+});
+
 test("a sender that does not keep receivers is told nothing", async () => {
   await using link = await startLink();
   link.sender.tamper = async ({ resource, json }) => {
