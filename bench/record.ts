@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -16,6 +15,7 @@ import {
   toShowPath,
 } from "./support/bench-shows.ts";
 import { findFaults, type Span } from "./support/check-show.ts";
+import { inBenchDirectory } from "./support/bench-directory.ts";
 import { describeMachine, readBusyTimes, toBusyCores } from "./support/machine.ts";
 import { readCpuSeconds, readPssBytes } from "./support/process-tree.ts";
 import { say, toVerdict } from "./support/verdict.ts";
@@ -54,14 +54,7 @@ export function addRecordBench(program: Command): void {
     .description("processor time, memory and completeness of many shows at once")
     .option("--shows <count>", "shows at once", toWholeNumber(2, 500), 50)
     .option("--seconds <count>", "how long each side is measured", toWholeNumber(4, 86_400), 300)
-    .action(async (options: Options) => {
-      const directory = mkdtempSync(join(tmpdir(), "save_audio_stream-bench-"));
-      try {
-        if (!(await runBench(directory, options))) process.exitCode = 1;
-      } finally {
-        rmSync(directory, { recursive: true, force: true });
-      }
-    });
+    .action((options: Options) => inBenchDirectory((directory) => runBench(directory, options)));
 }
 
 async function runBench(directory: string, { shows: count, seconds }: Options): Promise<boolean> {

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Command } from "commander";
 
 import { toWholeNumber } from "../src/cli/options.ts";
 import { appendRows, createBenchDatabase, deleteOldest } from "./support/bench-database.ts";
+import { inBenchDirectory } from "./support/bench-directory.ts";
 import { describeMachine } from "./support/machine.ts";
 import {
   type BenchSender,
@@ -50,14 +50,7 @@ export function addSyncBench(program: Command): void {
     .description("time, memory and bytes of a first fill and of a later pass")
     .option("--megabytes <count>", "audio of the show", toWholeNumber(1, 100_000), 1000)
     .option("--runs <count>", "of each side, taken in turn; medians are shown", toWholeNumber(1, 99), 3)
-    .action(async (options: Options) => {
-      const directory = mkdtempSync(join(tmpdir(), "save_audio_stream-bench-"));
-      try {
-        if (!(await runBench(directory, options))) process.exitCode = 1;
-      } finally {
-        rmSync(directory, { recursive: true, force: true });
-      }
-    });
+    .action((options: Options) => inBenchDirectory((directory) => runBench(directory, options)));
 }
 
 async function runBench(directory: string, { megabytes, runs }: Options): Promise<boolean> {

@@ -44,13 +44,11 @@ export async function moveBySync({ url }: BenchSender, directory: string): Promi
 export async function moveByCurl({ url }: BenchSender, directory: string): Promise<Move> {
   mkdirSync(directory, { recursive: true });
   const file = join(directory, `${SHOW}.sqlite`);
-  const startMs = performance.now();
-  const move = await measure("curl", ["--silent", "--fail", "--output", file, `${url}/file/${SHOW}.sqlite`]);
-  syncFile(file);
-  return { ...move, seconds: (performance.now() - startMs) / 1000 };
+  const args = ["--silent", "--fail", "--output", file, `${url}/file/${SHOW}.sqlite`];
+  return await moveByTool("curl", args, file);
 }
 
-/** The file by another tool, whose client gets it from `from`, and then on the disk. */
+/** The file by a tool that is told where to put it, and then on the disk. */
 export async function moveByTool(command: string, args: readonly string[], file: string): Promise<Move> {
   const startMs = performance.now();
   const move = await measure(command, args);

@@ -3,10 +3,11 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { FrameParser } from "../../src/audio/frame-parser.ts";
+import { concatBytes } from "../../src/core/concat-bytes.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { joinStation } from "../../src/record/join-station.ts";
-import { openStation, type OpenStation } from "../../src/record/open-station.ts";
-import { concatBytes } from "../../src/core/concat-bytes.ts";
+import type { OpenStation } from "../../src/record/open-station.ts";
+import { openScripted } from "../support/scripted-station.ts";
 import { encodeTone } from "../support/sound.ts";
 
 const ARGS = "-b:a 128k -write_xing 0 -id3v2_version 0 -f mp3";
@@ -18,15 +19,7 @@ async function open(chunks: readonly Uint8Array[], everyMs: number): Promise<Ope
       await delay(everyMs);
     }
   }
-  const connection = {
-    body: body(),
-    icyMetaInterval: undefined,
-    serverDateMs: undefined,
-    close: () => undefined,
-  };
-  const source = { connect: async () => connection };
-  const setting = { show: { headers: {} }, url: "", clock: systemClock, source };
-  return await openStation(setting, AbortSignal.timeout(20_000));
+  return await openScripted(body(), AbortSignal.timeout(20_000));
 }
 
 test("what a connection has said before it ended, while it was not clear whether it goes on, is heard", async () => {

@@ -4,7 +4,6 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { toSeconds } from "../../src/audio/frame.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStation } from "../../src/record/open-station.ts";
 import { unpackFrames } from "../../src/record/pack-frames.ts";
 
 import { runRecording } from "../../src/record/run-recording.ts";
@@ -12,6 +11,7 @@ import { trimOverlap } from "../../src/record/trim-overlap.ts";
 import { startStation } from "../../src/station/station.ts";
 import { readSessions } from "../support/measure.ts";
 import { createSetting } from "../support/recording.ts";
+import { openScripted } from "../support/scripted-station.ts";
 import { encodeTone } from "../support/sound.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -65,20 +65,7 @@ test("what is listened to on a slow line becomes durable meanwhile, without what
       await delay(100);
     }
   }
-  const connection = {
-    body: body(),
-    icyMetaInterval: undefined,
-    serverDateMs: undefined,
-    close: () => undefined,
-  };
-  const source = { connect: async () => connection };
-  const setting = {
-    show: { headers: {} },
-    url: "",
-    source,
-    clock: systemClock,
-  };
-  const station = await openStation(setting, AbortSignal.timeout(10_000));
+  const station = await openScripted(body(), AbortSignal.timeout(10_000));
   const offSeconds: number[] = [];
   const endMs = nowMs - 2500;
   await trimOverlap(station, {

@@ -6,8 +6,8 @@ import { FrameParser } from "../../src/audio/frame-parser.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { AppError } from "../../src/core/app-error.ts";
 import { FrameHistory } from "../../src/record/frame-history.ts";
-import { openStation } from "../../src/record/open-station.ts";
 import { toUnbrokenStream } from "../../src/record/unbroken-stream.ts";
+import { openScripted } from "../support/scripted-station.ts";
 import { encodeTone } from "../support/sound.ts";
 
 const STALLED_AFTER_MS = 5500;
@@ -22,18 +22,6 @@ test("a connection that is silent when the recording is stopped has brought its 
     yield bytes;
     await delay(60_000, undefined, { signal: stop.signal }).catch(() => undefined);
   }
-  const connection = {
-    body: body(),
-    icyMetaInterval: undefined,
-    serverDateMs: undefined,
-    close: () => undefined,
-  };
-  const setting = {
-    show: { headers: {} },
-    url: "",
-    clock: systemClock,
-    source: { connect: async () => connection },
-  };
   const history = new FrameHistory();
   const lost: string[] = [];
   const parts = {
@@ -46,7 +34,7 @@ test("a connection that is silent when the recording is stopped has brought its 
     },
     onLost: ({ reason }: { reason: string }) => lost.push(reason),
   };
-  const stream = toUnbrokenStream(await openStation(setting, stop.signal), parts, stop.signal);
+  const stream = toUnbrokenStream(await openScripted(body(), stop.signal), parts, stop.signal);
   setTimeout(() => stop.abort(), STALLED_AFTER_MS);
   for (;;) if ((await stream.next()).done === true) break;
   assert.deepEqual(lost, ["stalled"]);
