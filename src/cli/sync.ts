@@ -23,6 +23,7 @@ type SyncOptions = {
   chunkSize: number;
   tokenFile?: string;
   receiver: string;
+  replaceSource?: true;
   quiet?: true;
   json?: true;
 };
@@ -55,6 +56,10 @@ export function addSyncCommand(program: Command, signal: AbortSignal): void {
     )
     .option("--token-file <file>", "a file with the sender's bearer token")
     .option("--receiver <name>", "how this receiver calls itself to the sender", toReceiverName, toOwnName())
+    .option(
+      "--replace-source",
+      "go on with a sender that was built anew, at its first sound behind what is held",
+    )
     .option("--quiet", "print nothing but errors")
     .option("--json", "print one JSON object per show")
     .addHelpText("after", EXAMPLES)
@@ -71,7 +76,8 @@ async function sync(options: SyncOptions, signal: AbortSignal): Promise<void> {
   const client = createSenderClient(options.remoteUrl, options.tokenFile);
   const store = new SqliteRecipientStore(options.localDir);
   using display = createSyncDisplay(options);
-  const { chunkSize, receiver } = options;
-  const pass = syncShows(selection, { client, store, chunkSize, receiver, ...display }, signal);
+  const { chunkSize, receiver, replaceSource } = options;
+  const setting = { client, store, chunkSize, receiver, replaceSource, ...display };
+  const pass = syncShows(selection, setting, signal);
   await orStopped(pass, signal);
 }

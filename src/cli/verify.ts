@@ -1,3 +1,6 @@
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 
@@ -6,8 +9,11 @@ import { AppError, type ErrorCode } from "../core/app-error.ts";
 import { SAMPLE_RATE } from "../core/show.ts";
 import { verifyShow, type VerifyReport } from "../playback/verify.ts";
 import { type Library, SqliteLibrary } from "../store/library.ts";
+import type { RecipientStore } from "../store/recipient-writer.ts";
 import type { ShowReader } from "../store/show-reader.ts";
+import { SqliteRecipientStore } from "../store/sqlite-recipient-writer.ts";
 import { compareDigests } from "../sync/compare-digests.ts";
+import { repairSegments } from "../sync/repair-segments.ts";
 import type { SenderClient } from "../sync/sender-client.ts";
 import { toServerUrl } from "./options.ts";
 import { createSenderClient } from "./sender.ts";
@@ -25,37 +31,49 @@ export function addVerifyCommand(program: Command, signal: AbortSignal): void {
     .command("verify")
     .description("check every segment of a database, or of all in a directory")
     .argument("<path>", "a database, or a directory of databases")
-    .option("--remote <url>", "the sender to compare with", toServerUrl)
+    .option(
+      "--remote <url>",
+      "the sender to compare with; damaged segments of its copy are fetched again",
+      toServerUrl,
+    )
     .option("--token-file <file>", "a file with the sender's bearer token")
     .addHelpText("after", EXAMPLES)
     .action(async (path: string, options: VerifyOptions) => {
       await requireFfmpeg();
       const library = new SqliteLibrary([path]);
-      const client =
-        options.remote === undefined ? undefined : createSenderClient(options.remote, options.tokenFile);
+      const remote = createRemote(path, options);
       const names = await library.names();
       if (names.length === 0) throw new AppError("not-found", `${path} holds no database`);
       const damaged: string[] = [];
       for (const name of names) {
-        if (!(await isWell(name, library, client, signal))) damaged.push(name);
+        if (!(await isWell(name, { library, remote }, signal))) damaged.push(name);
       }
       if (damaged.length > 0)
         throw new AppError("corrupt", `not all is well with ${damaged.join(", ")}; see above`);
     });
 }
 
+/** The sender to compare with, and where what it sends in place of what is damaged is stored. */
+type Remote = { client: SenderClient; store: RecipientStore };
+
+function createRemote(path: string, { remote, tokenFile }: VerifyOptions): Remote | undefined {
+  if (remote === undefined) return undefined;
+  const directory = statSync(path).isDirectory() ? path : dirname(path);
+  return { client: createSenderClient(remote, tokenFile), store: new SqliteRecipientStore(directory) };
+}
+
+type VerifySetting = { library: Library; remote: Remote | undefined };
+
 /** What a database that cannot be read any more means: that is damage, and no reason to leave the others unchecked. */
 const UNREADABLE: readonly ErrorCode[] = ["not-a-database", "corrupt", "disk-failed", "mismatch"];
 
-async function isWell(
-  name: string,
-  library: Library,
-  client: SenderClient | undefined,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function isWell(name: string, setting: VerifySetting, signal: AbortSignal): Promise<boolean> {
   try {
+    const { library, remote } = setting;
+    const isSound = await isSoundOrMended(name, setting, signal);
+    if (remote === undefined) return isSound;
     await using reader = await library.open(name);
-    return await verify(name, { reader, client }, signal);
+    return (await compare(name, { reader, client: remote.client }, signal)) && isSound;
   } catch (error) {
     if (!(error instanceof AppError) || !UNREADABLE.includes(error.code)) throw error;
     print(`${name}: ${error.message}`);
@@ -63,10 +81,27 @@ async function isWell(
   }
 }
 
-type Sides = { reader: ShowReader; client: SenderClient | undefined };
+/** Checks a show, and once more when damaged segments could be fetched again. */
+async function isSoundOrMended(name: string, setting: VerifySetting, signal: AbortSignal): Promise<boolean> {
+  const { report, isRecipient } = await check(name, setting.library, signal);
+  if (report.faults.length === 0) return true;
+  const { remote } = setting;
+  if (remote === undefined || !isRecipient || report.damaged.length === 0) return false;
+  const repair = await orStopped(repairSegments(name, report.damaged, remote, signal), signal);
+  for (const id of repair?.repaired ?? []) print(`${name}: segment ${id}: fetched again from the sender`);
+  for (const id of repair?.lost ?? []) print(`${name}: segment ${id}: the sender does not have it`);
+  if (repair === undefined || repair.repaired.length === 0) return false;
+  const { report: after } = await check(name, setting.library, signal);
+  return after.faults.length === 0;
+}
 
-/** Checks one show and prints what was found; whether all is well. */
-async function verify(name: string, { reader, client }: Sides, signal: AbortSignal): Promise<boolean> {
+/** Checks one show and prints what was found. */
+async function check(
+  name: string,
+  library: Library,
+  signal: AbortSignal,
+): Promise<{ report: VerifyReport; isRecipient: boolean }> {
+  await using reader = await library.open(name);
   const { minId, maxId } = await reader.bounds();
   const bar = process.stderr.isTTY ? createBar(name, maxId - minId + 1) : undefined;
   let report: VerifyReport;
@@ -80,8 +115,7 @@ async function verify(name: string, { reader, client }: Sides, signal: AbortSign
   }
   print(`${name}: ${toSummary(report)}`);
   for (const { segmentId, reason } of report.faults) print(`${name}: segment ${segmentId}: ${reason}`);
-  const isSame = client === undefined || (await compare(name, { reader, client }, signal));
-  return report.faults.length === 0 && isSame;
+  return { report, isRecipient: reader.metadata.isRecipient };
 }
 
 async function compare(

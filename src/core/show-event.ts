@@ -26,7 +26,8 @@ export type GapReason =
   | "stopped"
   | "suspended"
   | "crashed"
-  | "expired-before-sync";
+  | "expired-before-sync"
+  | "source-replaced";
 
 /** A hole: the audio before it ends at `startMs`, the audio after it begins at `endMs`; Unix milliseconds. */
 export type Gap = { startMs: number; endMs: number; reason: GapReason; detail: string };

@@ -20,6 +20,8 @@ export type VerifyReport = {
   runs: number;
   durationSamples: number;
   faults: Fault[];
+  /** Segments whose audio is not what its CRC says, all of them. */
+  damaged: number[];
 };
 
 /** Only the first faults are told one by one; a file that is rubbish has one in each row. */
@@ -35,7 +37,14 @@ export async function verifyShow(
   signal: AbortSignal,
 ): Promise<VerifyReport> {
   const { minId, maxId, lastId } = await reader.bounds();
-  const report: VerifyReport = { segments: 0, trimmed: 0, runs: 0, durationSamples: 0, faults: [] };
+  const report: VerifyReport = {
+    segments: 0,
+    trimmed: 0,
+    runs: 0,
+    durationSamples: 0,
+    faults: [],
+    damaged: [],
+  };
   if (maxId === 0) return report;
   const segments = readSegments(reader, { startId: minId, endId: maxId });
   const first = await segments.next();
@@ -144,6 +153,7 @@ class Run {
     this.#samples += segment.durationSamples;
     const crc32 = toCrc32(segment.audioData);
     if (crc32 !== segment.crc32) {
+      this.#report.damaged.push(segment.id);
       this.addFault(`its CRC is ${crc32}, ${segment.crc32} was stored with it`, segment.id);
       return;
     }

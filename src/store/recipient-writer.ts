@@ -4,15 +4,17 @@ import type { MetadataText, ShowMetadata } from "./show-metadata.ts";
 
 /** What a recipient has committed of its sender. */
 export type RecipientState = {
-  /** The last segment id committed; rows may have been trimmed since. */
+  /** The sender's id of the last segment committed; rows may have been trimmed since. */
   lastSyncedId: number;
   /** The sender's id of the last event committed. */
   lastSyncedEventId: number;
+  /** Added to the sender's ids of segments. It is 0 until a sender was replaced, whose rows then have lower ids than those of the new one. */
+  idOffset: number;
 };
 
 /** Rows that become durable together with the cursors that count them. */
 export type RecipientBatch = {
-  /** Ascending by id. */
+  /** Ascending by id, which is the recipient's. */
   segments: readonly Segment[];
   /** The sender's events; `id` is the sender's. */
   events: readonly ShowEvent[];
@@ -39,6 +41,10 @@ export interface RecipientWriter extends AsyncDisposable {
   /** The newest row that is still there. */
   lastHeld(): Promise<SegmentHead | undefined>;
   commit(batch: RecipientBatch): Promise<void>;
+  /** Follows another sender from now on, behind the cursors of `state`. The events that came before are the recipient's own then. */
+  replaceSource(source: { uniqueId: string; state: RecipientState }): Promise<void>;
+  /** Stores a segment anew that is there already, for one that was damaged; throws `not-found` when it is not. */
+  replaceSegment(segment: Segment): Promise<void>;
   /** All is here that its sender had: from now on, readers and this writer do not wait for each other. */
   finishFill(): Promise<void>;
 }

@@ -6,6 +6,9 @@ import { AUDIO_FORMATS, type AudioFormat, SAMPLE_RATE, type ShowFormat } from ".
 /** The version of the schema that this program reads and writes. */
 export const SCHEMA_VERSION = "1";
 
+/** The key of `ShowMetadata.idOffset`; absent until a sender was replaced. */
+export const ID_OFFSET_KEY = "source_id_offset";
+
 /** The rows of `metadata` as they are stored: text by key. */
 export type MetadataText = Readonly<Record<string, string>>;
 
@@ -18,6 +21,8 @@ export type ShowMetadata = {
   sampleRate: number;
   timezone: string;
   isRecipient: boolean;
+  /** In a recipient, what is added to its sender's ids of segments; see `RecipientState`. */
+  idOffset: number;
   /** The rows that this was read from. */
   text: MetadataText;
 };
@@ -74,6 +79,7 @@ export function parseShowMetadata(text: MetadataText, path: string): ShowMetadat
     sampleRate: Number(read("sample_rate")),
     timezone: text["timezone"] ?? "UTC",
     isRecipient: read("is_recipient") === "true",
+    idOffset: Number(text[ID_OFFSET_KEY] ?? 0),
     text,
   };
 }

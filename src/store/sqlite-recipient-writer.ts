@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { AppError } from "../core/app-error.ts";
-import type { SegmentHead } from "../core/segment.ts";
+import type { Segment, SegmentHead } from "../core/segment.ts";
 import { parseShowName } from "../core/show.ts";
 import { ExclusiveLock } from "./exclusive-lock.ts";
 import { isDirectory, makeDirectory } from "./make-directory.ts";
@@ -13,13 +13,14 @@ import type {
   RecipientView,
   RecipientWriter,
 } from "./recipient-writer.ts";
-import type { MetadataText, ShowMetadata } from "./show-metadata.ts";
+import { ID_OFFSET_KEY, type MetadataText, type ShowMetadata } from "./show-metadata.ts";
 import { HEAD_COLUMNS, toSegmentHead } from "./sqlite-rows.ts";
 import { createShowDatabase, DATABASE_SUFFIX, openShowDatabase, writeMetadata } from "./sqlite-schema.ts";
-import type { Sqlite } from "./sqlite.ts";
+import type { Sqlite, SqlValue } from "./sqlite.ts";
 
 const SEGMENT_CURSOR = "last_synced_id";
 const EVENT_CURSOR = "last_synced_event_id";
+const SOURCE_ID = "source_unique_id";
 
 /** Whole rows are written, and never changed: four times SQLite's usual page takes a third off the time that a first fill needs. */
 const NEW_SETTINGS = "PRAGMA page_size = 16384";
@@ -91,7 +92,7 @@ function requireRecipient(path: string, metadata: ShowMetadata): void {
 }
 
 class SqliteRecipientWriter implements RecipientWriter {
-  readonly metadata: ShowMetadata;
+  metadata: ShowMetadata;
   readonly #sqlite: Sqlite;
   readonly #lock: Disposable;
 
@@ -124,12 +125,7 @@ class SqliteRecipientWriter implements RecipientWriter {
           `INSERT INTO segments (id, timestamp_ms, is_timestamp_from_source, duration_samples, crc32, loudness, audio_data)
            VALUES (?, ?, ?, ?, ?, ?, ?)`,
           segment.id,
-          segment.timestampMs,
-          segment.isTimestampFromSource ? 1 : 0,
-          segment.durationSamples,
-          segment.crc32,
-          segment.loudness ?? null,
-          segment.audioData,
+          ...toValues(segment),
         );
       }
       const insertEvent = "INSERT INTO events (source_id, timestamp_ms, kind, data) VALUES (?, ?, ?, ?)";
@@ -141,6 +137,26 @@ class SqliteRecipientWriter implements RecipientWriter {
       }
       writeMetadata(sqlite, toCursorText(batch.state));
     });
+  }
+
+  async replaceSource({ uniqueId, state }: { uniqueId: string; state: RecipientState }): Promise<void> {
+    const sqlite = this.#sqlite;
+    const source = { [SOURCE_ID]: uniqueId, [ID_OFFSET_KEY]: String(state.idOffset) };
+    sqlite.transact(() => {
+      sqlite.run("UPDATE events SET source_id = NULL");
+      writeMetadata(sqlite, { ...toCursorText(state), ...source });
+    });
+    this.metadata = { ...this.metadata, text: { ...this.metadata.text, ...source } };
+  }
+
+  async replaceSegment(segment: Segment): Promise<void> {
+    const { changes } = this.#sqlite.run(
+      `UPDATE segments SET timestamp_ms = ?, is_timestamp_from_source = ?, duration_samples = ?, crc32 = ?, loudness = ?, audio_data = ?
+       WHERE id = ?`,
+      ...toValues(segment),
+      segment.id,
+    );
+    if (changes === 0) throw new AppError("not-found", `${this.#sqlite.path} has no segment ${segment.id}`);
   }
 
   async finishFill(): Promise<void> {
@@ -157,6 +173,12 @@ class SqliteRecipientWriter implements RecipientWriter {
   }
 }
 
+/** All columns but the id. */
+function toValues(segment: Segment): SqlValue[] {
+  const { timestampMs, isTimestampFromSource, durationSamples, crc32, loudness, audioData } = segment;
+  return [timestampMs, isTimestampFromSource ? 1 : 0, durationSamples, crc32, loudness ?? null, audioData];
+}
+
 /** A recipient of another make may have no events and no cursor for them. */
 function readState(sqlite: Sqlite): RecipientState {
   const read = (key: string): string | undefined =>
@@ -164,6 +186,7 @@ function readState(sqlite: Sqlite): RecipientState {
   return {
     lastSyncedId: toCursor(sqlite.path, SEGMENT_CURSOR, read(SEGMENT_CURSOR)),
     lastSyncedEventId: toCursor(sqlite.path, EVENT_CURSOR, read(EVENT_CURSOR) ?? "0"),
+    idOffset: toCursor(sqlite.path, ID_OFFSET_KEY, read(ID_OFFSET_KEY) ?? "0"),
   };
 }
 

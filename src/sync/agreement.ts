@@ -8,6 +8,9 @@ import type { WireDigest, WireMetadata } from "./wire.ts";
 /** Keys that a recipient holds under the same name as its sender. */
 const SAME_KEYS = ["audio_format", "split_interval", "bitrate", "sample_rate", "version"] as const;
 
+/** What to do when the sender is another than before, or not what it was. */
+const REPLACE_HINT = "; if it was built anew, --replace-source goes on with it";
+
 /** Throws `mismatch` when the sender's answer is about another show or a version that this program cannot keep. */
 export function requireUsable(name: string, sender: WireMetadata): void {
   if (sender.name !== name) throw toMismatch(name, "name", { held: name, theirs: sender.name });
@@ -35,12 +38,19 @@ export function requireUsable(name: string, sender: WireMetadata): void {
 
 /** Throws `mismatch` with the first key in which a recipient and its sender do not agree. */
 export function requireSameSource(name: string, held: MetadataText, sender: WireMetadata): void {
-  const pairs = [
-    ["source_unique_id", sender.unique_id],
-    ...SAME_KEYS.map((key) => [key, sender[key]] as const),
-  ] as const;
-  for (const [key, theirs] of pairs) {
-    if (held[key] !== theirs) throw toMismatch(name, key, { held: held[key] ?? "", theirs });
+  const { source_unique_id: source = "" } = held;
+  if (source !== sender.unique_id) {
+    const values = { held: source, theirs: sender.unique_id };
+    throw toMismatch(name, "source_unique_id", values, REPLACE_HINT);
+  }
+  requireSameFormat(name, held, sender);
+}
+
+/** The same for all that the next sender of a show must have in common with the last one. */
+export function requireSameFormat(name: string, held: MetadataText, sender: WireMetadata): void {
+  for (const key of SAME_KEYS) {
+    if (held[key] !== sender[key])
+      throw toMismatch(name, key, { held: held[key] ?? "", theirs: sender[key] });
   }
 }
 
@@ -50,17 +60,21 @@ export function requireNotBehind(name: string, state: RecipientState, sender: Wi
   if (lastId === undefined || lastId >= state.lastSyncedId) return;
   throw new AppError(
     "mismatch",
-    `${name}: the recipient has segments up to ${state.lastSyncedId}, the sender only ever had ${lastId}: it was replaced or restored from an older copy`,
+    `${name}: the recipient has segments up to ${state.lastSyncedId}, the sender only ever had ${lastId}: it was replaced or restored from an older copy${REPLACE_HINT}`,
   );
 }
 
-/** Throws `mismatch` when the sender has other audio under the id of the last row held; it may have deleted that row. */
-export function requireSameRow(name: string, held: SegmentHead, digests: readonly WireDigest[]): void {
+/** Throws `mismatch` when the sender has other audio under its id of the last row held; it may have deleted that row. */
+export function requireSameRow(
+  name: string,
+  held: Pick<SegmentHead, "id" | "crc32">,
+  digests: readonly WireDigest[],
+): void {
   const theirs = digests.find((digest) => digest.id === held.id);
   if (theirs === undefined || theirs.crc32 === held.crc32) return;
   throw new AppError(
     "mismatch",
-    `${name}: segment ${held.id} has the CRC ${held.crc32} here and ${theirs.crc32} at the sender: it was replaced or restored from an older copy`,
+    `${name}: segment ${held.id} has the CRC ${held.crc32} here and ${theirs.crc32} at the sender: it was replaced or restored from an older copy${REPLACE_HINT}`,
   );
 }
 
@@ -81,9 +95,14 @@ export function toRecipientMetadata(sender: WireMetadata): MetadataText {
   };
 }
 
-function toMismatch(name: string, key: string, values: { held: string; theirs: string }): AppError {
+function toMismatch(
+  name: string,
+  key: string,
+  values: { held: string; theirs: string },
+  hint: string = "",
+): AppError {
   return new AppError(
     "mismatch",
-    `${name}: ${key} is "${values.held}" here and "${values.theirs}" at the sender; sync into another directory to keep both`,
+    `${name}: ${key} is "${values.held}" here and "${values.theirs}" at the sender; sync into another directory to keep both${hint}`,
   );
 }

@@ -1,5 +1,7 @@
 import { AppError } from "../core/app-error.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
+import { ByteWindow } from "./byte-window.ts";
+import type { RowReader, RowReaderBounds } from "./row-reader.ts";
 
 /** What a row is made of. */
 export type CborValue = number | string | boolean | null | undefined | Uint8Array | CborValue[] | CborMap;
@@ -19,9 +21,6 @@ const DEPTH_MAX = 8;
 
 /** A row has eight values; a megabyte of empty lists would be far more memory than that. */
 const VALUES_MAX = 1000;
-
-/** What comes in one read of the network. */
-const FIRST_BYTES = 64 * 1024;
 
 /** An item as bytes (RFC 8949): a map of its keys in their order, without those that are `undefined`. Byte strings are not copied. */
 export function toCborItem(
@@ -66,59 +65,36 @@ function toHead(major: number, value: number): Uint8Array {
 }
 
 /**
- * Cuts a CBOR sequence (RFC 8742) into its items as its bytes come. Each byte is copied once, into a buffer that is used again: byte
- * strings are views of it, which hold until `release`. Throws `corrupt` for an item of more than `itemBytesMax`, and for what no row
- * needs: tags, floats and lengths that are not told.
+ * Cuts a CBOR sequence (RFC 8742) into its items as its bytes come. Byte strings are views of the window that they came through. Throws
+ * `corrupt` for an item of more than `itemBytesMax`, and for what no row needs: tags, floats and lengths that are not told.
  */
-export class CborSequenceReader {
+export class CborSequenceReader implements RowReader {
+  readonly #window: ByteWindow;
   readonly #itemBytesMax: number;
-  readonly #roomBytes: number;
-  #buffer = new Uint8Array(FIRST_BYTES);
-  #start = 0;
-  #end = 0;
 
-  /** When more comes between one `release` and the next, room is made for `roomBytes`, and for more only when an item needs it. */
-  constructor({ itemBytesMax, roomBytes }: { itemBytesMax: number; roomBytes: number }) {
+  constructor({ itemBytesMax, roomBytes }: RowReaderBounds) {
     this.#itemBytesMax = itemBytesMax;
-    this.#roomBytes = roomBytes;
+    this.#window = new ByteWindow({ roomBytes });
   }
 
-  /** Bytes of an item that is not whole yet. */
-  get restBytes(): number {
-    return this.#end - this.#start;
+  get isWhole(): boolean {
+    return this.#window.length === 0;
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#end + chunk.length > this.#buffer.length) this.#grow(chunk.length);
-    this.#buffer.set(chunk, this.#end);
-    this.#end += chunk.length;
+    this.#window.push(chunk);
   }
 
-  /** The next item that is whole; `undefined` when more has to come. */
   next(): { item: CborValue } | undefined {
-    if (this.#start === this.#end) return undefined;
-    const decoder = new Decoder(this.#buffer.subarray(this.#start, this.#end), this.#itemBytesMax);
+    if (this.#window.length === 0) return undefined;
+    const decoder = new Decoder(this.#window.peek(), this.#itemBytesMax);
     const item = decoder.tryRead();
-    if (item !== undefined) this.#start += decoder.offset;
+    if (item !== undefined) this.#window.consume(decoder.offset);
     return item;
   }
 
-  /** Byte strings of the items so far are needed no more. */
   release(): void {
-    this.#buffer.copyWithin(0, this.#start, this.#end);
-    this.#end -= this.#start;
-    this.#start = 0;
-  }
-
-  /** The old buffer stays as it is, for those who hold views of it. */
-  #grow(bytes: number): void {
-    const rest = this.#buffer.subarray(this.#start, this.#end);
-    const roomBytes = Math.min(2 * this.#buffer.length, this.#roomBytes);
-    const buffer = new Uint8Array(Math.max(roomBytes, 2 * (rest.length + bytes)));
-    buffer.set(rest);
-    this.#buffer = buffer;
-    this.#end = rest.length;
-    this.#start = 0;
+    this.#window.release();
   }
 }
 

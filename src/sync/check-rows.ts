@@ -3,8 +3,8 @@ import { AppError } from "../core/app-error.ts";
 import { toLoudnessLength } from "../core/loudness.ts";
 import { type Segment, SEGMENT_BYTES_MAX, toCrc32, toHeadCrc32 } from "../core/segment.ts";
 import type { ShowEvent } from "../core/show-event.ts";
-import type { AudioFormat } from "../core/show.ts";
-import type { WireBytes, WireEvent, WireSegment } from "./wire.ts";
+import type { AudioFormat, ShowFormat } from "../core/show.ts";
+import type { WireBytes, WireEvent, WireMetadata, WireSegment } from "./wire.ts";
 
 export type RowExpectation = {
   startId: number;
@@ -14,6 +14,15 @@ export type RowExpectation = {
   /** Whether the sender says that each row of CBOR has a `head_crc32`. */
   hasHeadCrc32: boolean;
 };
+
+/** What rows of a range of the sender's ids have to be, by what it tells of itself. */
+export function toRowExpectation(
+  range: { startId: number; endId: number },
+  { audioFormat, channels }: ShowFormat,
+  { head_crc32: hasHeadCrc32 = false }: WireMetadata,
+): RowExpectation {
+  return { ...range, audioFormat, channels, hasHeadCrc32 };
+}
 
 /** Turns rows from the wire into segments; throws `corrupt` for the first that may not be stored. */
 export function toCheckedSegments(rows: readonly WireSegment[], expected: RowExpectation): Segment[] {

@@ -22,17 +22,19 @@ export async function compareDigests(
   signal: AbortSignal,
 ): Promise<DigestComparison | undefined> {
   await requireOrigin(name, sides, signal);
+  const { idOffset } = sides.reader.metadata;
   const { minId, maxId } = await sides.reader.bounds();
   const comparison: DigestComparison = { compared: 0, differing: [] };
-  if (maxId === 0) return comparison;
-  let startId = minId;
+  // What a former sender sent, this one does not know.
+  let startId = Math.max(minId, idOffset + 1);
   while (startId <= maxId) {
     const heads = await sides.reader.heads({ startId, endId: maxId, limit: ROWS_PER_PAGE });
     const endId = heads.at(-1)?.id ?? maxId;
-    const theirs = await fetchDigests(name, sides.client, { startId, endId }, signal);
+    const range = { startId: startId - idOffset, endId: endId - idOffset };
+    const theirs = await fetchDigests(name, sides.client, range, signal);
     if (theirs === undefined) return undefined;
     for (const head of heads) {
-      const digest = theirs.get(head.id);
+      const digest = theirs.get(head.id - idOffset);
       if (digest === undefined) continue;
       comparison.compared++;
       const isSame = digest.crc32 === head.crc32 && digest.duration_samples === head.durationSamples;

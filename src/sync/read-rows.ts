@@ -1,6 +1,8 @@
 import { AppError } from "../core/app-error.ts";
 import { SEGMENT_BYTES_MAX } from "../core/segment.ts";
 import { CborSequenceReader } from "./cbor-sequence.ts";
+import { JsonRowReader } from "./json-rows.ts";
+import type { RowReader } from "./row-reader.ts";
 import { wireSegment, type WireSegment } from "./wire.ts";
 
 /** What a row has besides its audio. */
@@ -9,47 +11,75 @@ const ROW_EXTRA_BYTES_MAX = 1024 * 1024;
 /** Rows are handed on when they have so many bytes, however few they are: memory is bounded by bytes. */
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 
+/** And after so long, so that a slow line that is cut again and again, or a killed program, loses little of what had come. */
+const BATCH_MS_MAX = 5000;
+
+const ROOM_BYTES = BATCH_BYTES_MAX + ROW_EXTRA_BYTES_MAX;
+
+export function createCborReader(): RowReader {
+  return new CborSequenceReader({
+    itemBytesMax: SEGMENT_BYTES_MAX + ROW_EXTRA_BYTES_MAX,
+    roomBytes: ROOM_BYTES,
+  });
+}
+
+export function createJsonReader(): RowReader {
+  const base64BytesMax = (SEGMENT_BYTES_MAX / 3) * 4;
+  return new JsonRowReader({ itemBytesMax: base64BytesMax + ROW_EXTRA_BYTES_MAX, roomBytes: ROOM_BYTES });
+}
+
 /**
- * The rows of a CBOR sequence, in batches of at most `rowsMax`. Their audio are views that hold until the next batch is asked for. When
- * the sequence breaks off, the rows that had come whole are the last batch, and then its error is thrown. Throws `corrupt` for what is
- * no row, and when the sequence ends within one.
+ * The rows of an answer, in batches of at most `rowsMax`. Their audio are views that hold until the next batch is asked for. When
+ * the answer breaks off, the rows that had come whole are the last batch, and then its error is thrown. Throws `corrupt` for what is
+ * no row, and when the answer ends within one.
  */
 export async function* readRows(
   body: AsyncIterable<Uint8Array>,
+  reader: RowReader,
   rowsMax: number,
 ): AsyncGenerator<WireSegment[]> {
-  const reader = new CborSequenceReader({
-    itemBytesMax: SEGMENT_BYTES_MAX + ROW_EXTRA_BYTES_MAX,
-    roomBytes: BATCH_BYTES_MAX + ROW_EXTRA_BYTES_MAX,
-  });
-  let rows: WireSegment[] = [];
-  let bytes = 0;
+  let batch = new Batch();
   const chunks = body[Symbol.asyncIterator]();
   try {
     for (;;) {
       const chunk = await orBreak(chunks.next());
       if ("error" in chunk || chunk.done === true) {
-        if (rows.length > 0) yield rows;
+        if (batch.rows.length > 0) yield batch.rows;
         if ("error" in chunk) throw chunk.error;
         break;
       }
       reader.push(chunk.value);
-      for (let next = reader.next(); next !== undefined; next = reader.next()) {
-        const row = toRow(next.item);
-        rows.push(row);
-        bytes += row.audio_data.length;
-        if (rows.length < rowsMax && bytes < BATCH_BYTES_MAX) continue;
-        yield rows;
-        reader.release();
-        rows = [];
-        bytes = 0;
+      for (let next = reader.next(); ; next = reader.next()) {
+        if (next !== undefined) batch.add(toRow(next.item));
+        if (batch.isDue(rowsMax)) {
+          yield batch.rows;
+          reader.release();
+          batch = new Batch();
+        }
+        if (next === undefined) break;
       }
     }
   } finally {
     await chunks.return?.();
   }
-  if (reader.restBytes > 0) {
-    throw new AppError("corrupt", "the sender's answer ends within a row");
+  if (!reader.isWhole) throw new AppError("corrupt", "the sender's answer ends within a row");
+}
+
+class Batch {
+  readonly rows: WireSegment[] = [];
+  #bytes = 0;
+  #startedMs = 0;
+
+  add(row: WireSegment): void {
+    if (this.rows.length === 0) this.#startedMs = performance.now();
+    this.rows.push(row);
+    this.#bytes += row.audio_data.length;
+  }
+
+  isDue(rowsMax: number): boolean {
+    if (this.rows.length === 0) return false;
+    const isLarge = this.rows.length >= rowsMax || this.#bytes >= BATCH_BYTES_MAX;
+    return isLarge || performance.now() - this.#startedMs >= BATCH_MS_MAX;
   }
 }
 

@@ -3,7 +3,8 @@ import type { z } from "zod";
 import { AppError, toReason } from "../core/app-error.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { Answer, Transport } from "./transport.ts";
-import { readRows } from "./read-rows.ts";
+import { createCborReader, createJsonReader, readRows } from "./read-rows.ts";
+import type { RowReader } from "./row-reader.ts";
 import {
   CBOR_SEQUENCE,
   type WireAcknowledgement,
@@ -14,16 +15,15 @@ import {
   type WireMetadata,
   wireMetadata,
   type WireSegment,
-  wireSegments,
   wireShows,
 } from "./wire.ts";
 
-/** Enough for 100 rows of an hour of sound at 16 kbit/s, and below the longest string there can be. */
-const BODY_BYTES_MAX = 256 * 1024 * 1024;
+/** For answers that are read whole: 500 events of the longest kind have half of it. */
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * Values in one answer, counted by the marks that divide them, before they are parsed: 256 MiB of empty lists would be
- * gigabytes of objects. The largest honest answers, 10,000 rows of eight values or 500 long titles, have half of it.
+ * Values in one answer, counted by the marks that divide them, before they are parsed: 64 MiB of empty lists would be
+ * gigabytes of objects. The largest honest answers, 10,000 digests or 500 long titles, have half of it.
  */
 const VALUES_MAX = 500_000;
 /** 1 for each byte that is one of these marks. */
@@ -89,7 +89,10 @@ export class SenderClient {
       const path = `${toPath(name, "segments")}?start_id=${startId}&end_id=${range.endId}&limit=${limit}`;
       const answer = await this.#ask(path, `${CBOR_SEQUENCE}, ${JSON_TYPE};q=0.5`, signal);
       const isStream = answer.contentType?.split(";")[0]?.trim().toLowerCase() === CBOR_SEQUENCE;
-      const batches = isStream ? this.#readStream(path, answer, rowsMax) : this.#readPage(path, answer);
+      const batches = this.#readRows(path, answer, {
+        reader: isStream ? createCborReader() : createJsonReader(),
+        rowsMax,
+      });
       let rows = 0;
       for await (const batch of batches) {
         rows += batch.length;
@@ -173,16 +176,16 @@ export class SenderClient {
     throw new AppError("network", `${this.#url}${path} is ${what}`);
   }
 
-  async *#readPage(path: string, answer: Answer): AsyncGenerator<WireSegment[]> {
-    const rows = await this.#read(path, answer, wireSegments);
-    if (rows.length > 0) yield rows;
-  }
-
-  async *#readStream(path: string, answer: Answer, rowsMax: number): AsyncGenerator<WireSegment[]> {
+  async *#readRows(
+    path: string,
+    answer: Answer,
+    { reader, rowsMax }: { reader: RowReader; rowsMax: number },
+  ): AsyncGenerator<WireSegment[]> {
     try {
-      yield* readRows(answer.body, rowsMax);
+      yield* readRows(answer.body, reader, rowsMax);
     } catch (error) {
-      throw error instanceof AppError ? error : this.#toBroken(path, error);
+      if (!(error instanceof AppError)) throw this.#toBroken(path, error);
+      throw new AppError(error.code, `${this.#url}${path}: ${error.message}`, { cause: error });
     } finally {
       answer.discard();
     }

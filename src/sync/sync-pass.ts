@@ -1,9 +1,15 @@
 import { AppError } from "../core/app-error.ts";
 import { whyNotShowName } from "../core/show.ts";
-import { type SyncSetting, type SyncSummary, syncShow } from "./sync-show.ts";
+import { type SyncProgress, type SyncSetting, type SyncSummary, syncShow } from "./sync-show.ts";
 
 /** Which shows to bring home: some by name, in this order, or all that the sender has. */
 export type ShowSelection = readonly string[] | "all";
+
+export type PassSetting = Omit<SyncSetting, "onProgress"> & {
+  /** `index` of a show among the `count` shows of the pass, from 0. */
+  onProgress: (progress: SyncProgress, place: { index: number; count: number }) => void;
+  onShow: (summary: SyncSummary) => void;
+};
 
 /**
  * One pass: each show in turn, up to where its sender was when its turn came. A show that the sender lacks is an error before
@@ -11,13 +17,17 @@ export type ShowSelection = readonly string[] | "all";
  */
 export async function syncShows(
   selection: ShowSelection,
-  setting: SyncSetting & { onShow: (summary: SyncSummary) => void },
+  setting: PassSetting,
   signal: AbortSignal,
 ): Promise<void> {
   const offered = await setting.client.showNames(signal);
   const names = [...new Set(selection === "all" ? offered : selection)];
   requireNames(names, offered);
-  for (const name of names) setting.onShow(await syncShow(name, setting, signal));
+  for (const [index, name] of names.entries()) {
+    const place = { index, count: names.length };
+    const onProgress = (progress: SyncProgress): void => setting.onProgress(progress, place);
+    setting.onShow(await syncShow(name, { ...setting, onProgress }, signal));
+  }
 }
 
 function requireNames(names: readonly string[], offered: readonly string[]): void {

@@ -1,6 +1,6 @@
 import { AppError } from "../core/app-error.ts";
 import { type Segment, type SegmentHead, toEndMs } from "../core/segment.ts";
-import { type NewShowEvent, toGapEvent } from "../core/show-event.ts";
+import { type Gap, type NewShowEvent, toGapEvent } from "../core/show-event.ts";
 import type {
   RecipientState,
   RecipientStore,
@@ -9,12 +9,14 @@ import type {
 } from "../store/recipient-writer.ts";
 import {
   requireNotBehind,
+  requireSameFormat,
   requireSameRow,
   requireSameSource,
   requireUsable,
   toRecipientMetadata,
 } from "./agreement.ts";
-import { toCheckedEvents, toCheckedSegments } from "./check-rows.ts";
+import { toCheckedEvents, toCheckedSegments, toRowExpectation } from "./check-rows.ts";
+import { findReplacement, isOfFormerSource, ROUNDING_MS, toFirstState } from "./replace-source.ts";
 import type { SenderClient } from "./sender-client.ts";
 import type { WireMetadata } from "./wire.ts";
 
@@ -37,6 +39,10 @@ export type SyncSummary = {
   events: number;
   /** Segments that the sender deleted before they were pulled. */
   skipped: number;
+  /** From the start of the first hole that was booked to the end of the last one, Unix milliseconds; absent without holes. */
+  holes?: { startMs: number; endMs: number };
+  /** Whether this pass went on with a sender that took the place of the last one. */
+  isReplaced: boolean;
   lastSyncedId: number;
 };
 
@@ -45,6 +51,8 @@ export type SyncSetting = {
   store: RecipientStore;
   /** How this receiver calls itself to its senders. */
   receiver: string;
+  /** Goes on with a sender that does not agree with what is held, by time. */
+  replaceSource?: boolean | undefined;
   /** Rows that become durable together. */
   chunkSize: number;
   onProgress: (progress: SyncProgress) => void;
@@ -64,15 +72,18 @@ export async function syncShow(
   const known = await store.look(name);
   const sender = await client.metadata(name, signal);
   requireUsable(name, sender);
-  if (known !== undefined) await requireAgreement(name, known, { sender, client }, signal);
+  const replacement = await agree(name, known, { sender, setting }, signal);
   await using writer = await store.open(name, () => ({
     metadata: toRecipientMetadata(sender),
     state: toFirstState(sender),
   }));
-  requireSameSource(name, writer.metadata.text, sender);
   const state = await writer.state();
+  if (known !== undefined) requireUntouched(name, known.state, state);
+  if (replacement !== undefined) await writer.replaceSource(replacement);
+  requireSameSource(name, writer.metadata.text, sender);
   const held = await writer.lastHeld();
-  const pass = new ShowPass(setting, { sender, writer, state, held });
+  const parts = { sender, writer, state: replacement?.state ?? state, held };
+  const pass = new ShowPass(setting, parts, replacement !== undefined);
   await pass.pullSegments(signal);
   await pass.pullEvents(signal);
   await writer.finishFill();
@@ -80,25 +91,49 @@ export async function syncShow(
   return pass.summary();
 }
 
-/** Throws `mismatch` when a recipient cannot go on with this sender. Nothing has been written yet, the lock included. */
+type Replacement = { uniqueId: string; state: RecipientState };
+
+/**
+ * Throws `mismatch` when a recipient cannot go on with this sender. Nothing has been written yet, the lock included. Returns where it
+ * goes on when the sender is another one and that was asked for.
+ */
+async function agree(
+  name: string,
+  known: RecipientView | undefined,
+  { sender, setting }: { sender: WireMetadata; setting: SyncSetting },
+  signal: AbortSignal,
+): Promise<Replacement | undefined> {
+  if (known === undefined) return undefined;
+  const { client, replaceSource } = setting;
+  try {
+    await requireAgreement(name, known, { sender, client }, signal);
+    return undefined;
+  } catch (error) {
+    if (!replaceSource || !(error instanceof AppError) || error.code !== "mismatch") throw error;
+  }
+  requireSameFormat(name, known.metadata.text, sender);
+  const state = await findReplacement(name, known, { sender, client }, signal);
+  return { uniqueId: sender.unique_id, state };
+}
+
 async function requireAgreement(
   name: string,
-  known: RecipientView,
+  { metadata, state, lastHeld }: RecipientView,
   { sender, client }: { sender: WireMetadata; client: SenderClient },
   signal: AbortSignal,
 ): Promise<void> {
-  const { metadata, state, lastHeld } = known;
   requireSameSource(name, metadata.text, sender);
   requireNotBehind(name, state, sender);
-  if (lastHeld === undefined) return;
-  const range = { startId: lastHeld.id, endId: lastHeld.id };
-  requireSameRow(name, lastHeld, (await client.digests(name, range, signal)) ?? []);
+  if (lastHeld === undefined || isOfFormerSource(lastHeld, state)) return;
+  const id = lastHeld.id - state.idOffset;
+  const digests = await client.digests(name, { startId: id, endId: id }, signal);
+  requireSameRow(name, { id, crc32: lastHeld.crc32 }, digests ?? []);
 }
 
-/** What was deleted before a recipient first came is no hole. */
-function toFirstState(sender: WireMetadata): RecipientState {
-  const firstId = sender.max_id === 0 ? (sender.last_id ?? 0) + 1 : sender.min_id;
-  return { lastSyncedId: Math.max(0, firstId - 1), lastSyncedEventId: 0 };
+/** What was agreed upon holds for what was looked at; another pass may have come between. */
+function requireUntouched(name: string, known: RecipientState, state: RecipientState): void {
+  if (known.lastSyncedId === state.lastSyncedId && known.idOffset === state.idOffset) return;
+  throw new AppError("busy", `${name}: another pass has just written to it; sync again`);
 }
 
 type PassParts = {
@@ -112,13 +147,16 @@ class ShowPass {
   readonly #setting: SyncSetting;
   readonly #sender: WireMetadata;
   readonly #writer: RecipientWriter;
+  readonly #isReplaced: boolean;
   #state: RecipientState;
   /** The newest row held, for the time at which a hole behind it begins. */
   #previous: SegmentHead | undefined;
   #counts = { segments: 0, bytes: 0, events: 0, skipped: 0 };
+  #holes: { startMs: number; endMs: number } | undefined;
 
-  constructor(setting: SyncSetting, parts: PassParts) {
+  constructor(setting: SyncSetting, parts: PassParts, isReplaced: boolean) {
     this.#setting = setting;
+    this.#isReplaced = isReplaced;
     this.#sender = parts.sender;
     this.#writer = parts.writer;
     this.#state = parts.state;
@@ -126,18 +164,24 @@ class ShowPass {
   }
 
   summary(): SyncSummary {
-    return { name: this.#sender.name, ...this.#counts, lastSyncedId: this.#state.lastSyncedId };
+    return {
+      name: this.#sender.name,
+      ...this.#counts,
+      ...(this.#holes === undefined ? {} : { holes: this.#holes }),
+      isReplaced: this.#isReplaced,
+      lastSyncedId: this.#state.lastSyncedId,
+    };
   }
 
   async pullSegments(signal: AbortSignal): Promise<void> {
-    const { name, max_id: targetId, head_crc32: hasHeadCrc32 = false } = this.#sender;
+    const { name, max_id: targetId } = this.#sender;
     const { client, chunkSize: rowsMax } = this.#setting;
-    const { audioFormat, channels } = this.#writer.metadata.format;
+    const { format } = this.#writer.metadata;
     const range = { startId: this.#state.lastSyncedId + 1, endId: targetId };
     // When no row is left, the rest was deleted meanwhile. It is booked as a hole once there is a row behind it to tell where it ends.
     for await (const rows of client.segments(name, range, rowsMax, signal)) {
       const startId = this.#state.lastSyncedId + 1;
-      const expected = { startId, endId: targetId, audioFormat, channels, hasHeadCrc32 };
+      const expected = toRowExpectation({ startId, endId: targetId }, format, this.#sender);
       await this.#commit(toCheckedSegments(rows, expected));
       signal.throwIfAborted();
     }
@@ -164,7 +208,8 @@ class ShowPass {
     if (receivers === true) await client.acknowledge(name, receiver, this.#state.lastSyncedId, signal);
   }
 
-  async #commit(segments: readonly Segment[]): Promise<void> {
+  async #commit(theirs: readonly Segment[]): Promise<void> {
+    const segments = theirs.map((segment) => ({ ...segment, id: segment.id + this.#state.idOffset }));
     const holes = segments.flatMap((segment) => this.#stepTo(segment));
     await this.#writer.commit({ segments, events: [], ownEvents: holes, state: this.#state });
     this.#counts.segments += segments.length;
@@ -176,16 +221,29 @@ class ShowPass {
 
   /** Moves the cursor to a segment; the event that books what is missing before it, if anything is. */
   #stepTo(segment: Segment): NewShowEvent[] {
-    const firstMissing = this.#state.lastSyncedId + 1;
+    const { lastSyncedId, idOffset } = this.#state;
+    const firstMissing = lastSyncedId + 1;
+    const id = segment.id - idOffset;
     const previous = this.#previous;
+    const isFirst = previous !== undefined && isOfFormerSource(previous, this.#state);
     this.#previous = segment;
-    this.#state = { ...this.#state, lastSyncedId: segment.id };
-    const missing = segment.id - firstMissing;
-    if (missing < 0) throw new AppError("corrupt", `segment ${segment.id} came twice`);
-    if (missing === 0) return [];
+    this.#state = { ...this.#state, lastSyncedId: id };
+    const missing = id - firstMissing;
+    if (missing < 0) throw new AppError("corrupt", `segment ${id} came twice`);
     this.#counts.skipped += missing;
     const startMs = previous === undefined ? segment.timestampMs : toEndMs(previous);
-    const detail = `segments ${firstMissing} to ${segment.id - 1} were deleted at the sender`;
-    return [toGapEvent({ startMs, endMs: segment.timestampMs, reason: "expired-before-sync", detail })];
+    const span = { startMs, endMs: segment.timestampMs };
+    if (isFirst && span.endMs - startMs > ROUNDING_MS) {
+      const detail = `the sender was replaced; it begins with its segment ${id}`;
+      return [this.#book({ ...span, reason: "source-replaced", detail })];
+    }
+    if (missing === 0) return [];
+    const detail = `segments ${firstMissing} to ${id - 1} were deleted at the sender`;
+    return [this.#book({ ...span, reason: "expired-before-sync", detail })];
+  }
+
+  #book(gap: Gap): NewShowEvent {
+    this.#holes = { startMs: this.#holes?.startMs ?? gap.startMs, endMs: gap.endMs };
+    return toGapEvent(gap);
   }
 }

@@ -102,8 +102,6 @@ export const wireSegment: z.ZodType<WireSegment> = z.object({
   audio_data: wireBytes,
 });
 
-export const wireSegments: z.ZodType<WireSegment[]> = z.array(wireSegment);
-
 export const wireEvents: z.ZodType<WireEvent[]> = z.array(
   z.object({
     id: id.min(1),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { readRows as readStream } from "../../src/sync/read-rows.ts";
+import { createCborReader, readRows as readStream } from "../../src/sync/read-rows.ts";
 import type { WireSegment } from "../../src/sync/wire.ts";
 import { AIR_START_MS, createSenderDatabase, readRows, runSql } from "../support/sender-database.ts";
 import { type SenderServer, startSender } from "../support/sender-server.ts";
@@ -45,7 +45,8 @@ async function ask(query: string, accept: string): Promise<Response> {
 async function readAll(response: Response): Promise<WireSegment[]> {
   assert.ok(response.body);
   const rows: WireSegment[] = [];
-  for await (const batch of readStream(response.body, 1000)) rows.push(...structuredClone(batch));
+  for await (const batch of readStream(response.body, createCborReader(), 1000))
+    rows.push(...structuredClone(batch));
   return rows;
 }
 
@@ -93,7 +94,7 @@ test("rows that are deleted while a slow client reads are left out, and no reade
     },
   );
   assert.ok(response.body);
-  const batches = readStream(response.body, 10);
+  const batches = readStream(response.body, createCborReader(), 10);
   assert.equal((await batches.next()).value?.[0]?.id, 1);
   assert.equal(countOpen(large), 1);
   runSql(large, "DELETE FROM segments WHERE id > 290");

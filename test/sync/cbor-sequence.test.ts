@@ -30,7 +30,7 @@ function readAll(bytes: Uint8Array, lengths: readonly number[], itemBytesMax = I
       items.push(structuredClone(next.item));
     reader.release();
   }
-  assert.equal(reader.restBytes, 0);
+  assert.ok(reader.isWhole);
   return items;
 }
 

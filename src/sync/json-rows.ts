@@ -1,0 +1,124 @@
+import { AppError, toReason } from "../core/app-error.ts";
+import { ByteWindow } from "./byte-window.ts";
+import type { RowReader, RowReaderBounds } from "./row-reader.ts";
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const ARRAY_END = 0x5d;
+const OBJECT = 0x7b;
+const OBJECT_END = 0x7d;
+const BLANK: readonly number[] = [...Buffer.from(" \t\r\n")];
+
+/** A row has eight values, and unknown ones may come; a megabyte of empty lists would be far more memory than that. */
+const VALUES_MAX = 1000;
+
+/** Where in the answer the next byte is: before the array, in it between rows, within a row, behind the array. */
+type Place = "before" | "between" | "row" | "behind";
+
+/**
+ * Cuts a JSON array (RFC 8259) of objects into them as its bytes come, so that what came whole before an answer breaks off can be kept.
+ * Throws `corrupt` for what is no such array, and for an item of more than `itemBytesMax`.
+ */
+export class JsonRowReader implements RowReader {
+  readonly #window: ByteWindow;
+  readonly #itemBytesMax: number;
+  #place: Place = "before";
+  /** How far the window has been looked through, and what of a row is open there. */
+  #offset = 0;
+  #rowOffset = 0;
+  #depth = 0;
+  #values = 0;
+  #isInText = false;
+
+  constructor({ itemBytesMax, roomBytes }: RowReaderBounds) {
+    this.#itemBytesMax = itemBytesMax;
+    this.#window = new ByteWindow({ roomBytes });
+  }
+
+  get isWhole(): boolean {
+    return this.#place === "behind";
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#window.push(chunk);
+  }
+
+  next(): { item: unknown } | undefined {
+    const bytes = this.#window.peek();
+    while (this.#offset < bytes.length) {
+      if (this.#isInText) this.#skipText(bytes);
+      else if (this.#read(bytes[this.#offset++] ?? 0)) return { item: this.#takeRow(bytes) };
+    }
+    if (this.#place !== "row") this.#consume();
+    if (this.#offset - this.#rowOffset <= this.#itemBytesMax) return undefined;
+    throw toCorrupt(`a row of more than ${this.#itemBytesMax} bytes`);
+  }
+
+  release(): void {
+    this.#window.release();
+  }
+
+  /** Whether this byte ends a row. */
+  #read(byte: number): boolean {
+    if (this.#place === "row") return this.#readWithin(byte);
+    if (BLANK.includes(byte)) return false;
+    if (this.#place === "before" && byte === ARRAY) this.#place = "between";
+    else if (this.#place === "between" && byte === ARRAY_END) this.#place = "behind";
+    else if (this.#place === "between" && byte === OBJECT) this.#beginRow();
+    else if (this.#place !== "between" || byte !== COMMA) throw toCorrupt("no JSON array of rows");
+    return false;
+  }
+
+  #beginRow(): void {
+    this.#place = "row";
+    this.#rowOffset = this.#offset - 1;
+    this.#depth = 1;
+    this.#values = 0;
+  }
+
+  #readWithin(byte: number): boolean {
+    const isOpening = byte === OBJECT || byte === ARRAY;
+    if (byte === QUOTE) this.#isInText = true;
+    else if (isOpening) this.#depth++;
+    else if (byte === OBJECT_END || byte === ARRAY_END) this.#depth--;
+    if ((byte === COMMA || isOpening) && ++this.#values > VALUES_MAX) {
+      throw toCorrupt("a row that has too many values");
+    }
+    return this.#depth === 0;
+  }
+
+  /** To behind the quotation mark that ends a text, or as far as it has come. */
+  #skipText(bytes: Buffer): void {
+    const quote = bytes.indexOf(QUOTE, this.#offset);
+    this.#offset = quote === -1 ? bytes.length : quote + 1;
+    if (quote === -1) return;
+    let escapes = 0;
+    while (bytes[quote - 1 - escapes] === BACKSLASH) escapes++;
+    this.#isInText = escapes % 2 === 1;
+  }
+
+  #takeRow(bytes: Buffer): unknown {
+    const text = bytes.toString("utf8", this.#rowOffset, this.#offset);
+    this.#consume();
+    this.#place = "between";
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new AppError("corrupt", `the sender sent a row that is no JSON: ${toReason(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #consume(): void {
+    this.#window.consume(this.#offset);
+    this.#offset = 0;
+    this.#rowOffset = 0;
+  }
+}
+
+function toCorrupt(what: string): AppError {
+  return new AppError("corrupt", `the sender sent ${what}`);
+}

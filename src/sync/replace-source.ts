@@ -1,0 +1,93 @@
+import { AppError } from "../core/app-error.ts";
+import { type Segment, type SegmentHead, toEndMs } from "../core/segment.ts";
+import type { RecipientState, RecipientView } from "../store/recipient-writer.ts";
+import { fetchSegment, type SegmentSource } from "./fetch-segment.ts";
+import type { SenderClient } from "./sender-client.ts";
+import type { WireMetadata } from "./wire.ts";
+
+const EVENTS_PER_PAGE = 500;
+
+/** Times are whole milliseconds: a segment may begin that much before the end of the one that it follows. */
+export const ROUNDING_MS = 1;
+
+/**
+ * Where a recipient goes on with a sender that took the place of its last one: at the first segment that begins when the last one held
+ * has ended, which a search by halves finds. Its ids begin anew, so they are moved behind all that were ever held. An id is left out
+ * between the two, which tells readers that one does not go on from the other. Throws `mismatch` when the sender has only older sound.
+ */
+export async function findReplacement(
+  name: string,
+  { metadata, state, lastHeld }: RecipientView,
+  { sender, client }: { sender: WireMetadata; client: SenderClient },
+  signal: AbortSignal,
+): Promise<RecipientState> {
+  const idOffset = state.lastSyncedId + state.idOffset + 1;
+  if (lastHeld === undefined || sender.max_id === 0) return { ...toFirstState(sender), idOffset };
+  const heldEndMs = toEndMs(lastHeld);
+  const source = { format: metadata.format, sender, client };
+  const firstId = await findFirstId(name, heldEndMs, source, signal);
+  const lastSyncedEventId = await findLastEventId(name, heldEndMs, source, signal);
+  return { lastSyncedId: firstId - 1, lastSyncedEventId, idOffset };
+}
+
+/** Of a new recipient: what its sender deleted before is no hole. */
+export function toFirstState(sender: WireMetadata): RecipientState {
+  const firstId = sender.max_id === 0 ? (sender.last_id ?? 0) + 1 : sender.min_id;
+  return { lastSyncedId: Math.max(0, firstId - 1), lastSyncedEventId: 0, idOffset: 0 };
+}
+
+/** Whether a row that is held came from a sender that was replaced since. */
+export function isOfFormerSource(held: SegmentHead, { idOffset }: RecipientState): boolean {
+  return held.id <= idOffset;
+}
+
+async function findFirstId(
+  name: string,
+  heldEndMs: number,
+  source: SegmentSource,
+  signal: AbortSignal,
+): Promise<number> {
+  const { sender } = source;
+  const isBehind = (segment: Segment | undefined): boolean =>
+    segment === undefined || segment.timestampMs >= heldEndMs - ROUNDING_MS;
+  const fetch = (startId: number): Promise<Segment | undefined> =>
+    fetchSegment(name, { startId, endId: sender.max_id }, source, signal);
+  const newest = await fetch(sender.max_id);
+  if (newest !== undefined && !isBehind(newest)) {
+    throw new AppError(
+      "mismatch",
+      `${name}: the sender's newest segment begins at ${toText(newest.timestampMs)}, what is held ends at ${toText(heldEndMs)}: the sender is older, or has not got so far yet`,
+    );
+  }
+  let [lowId, highId] = [sender.min_id, sender.max_id];
+  while (lowId < highId) {
+    const middleId = Math.floor((lowId + highId) / 2);
+    const segment = await fetch(middleId);
+    if (segment === undefined || isBehind(segment)) highId = middleId;
+    else lowId = segment.id + 1;
+  }
+  return lowId;
+}
+
+/** The last of the events that come before the first one that is as late as what is held. */
+async function findLastEventId(
+  name: string,
+  heldEndMs: number,
+  { sender, client }: SegmentSource,
+  signal: AbortSignal,
+): Promise<number> {
+  let lastId = 0;
+  while (lastId < (sender.max_event_id ?? 0)) {
+    const events = await client.events(name, { afterId: lastId, limit: EVENTS_PER_PAGE }, signal);
+    for (const event of events ?? []) {
+      if (event.timestamp_ms >= heldEndMs || event.id <= lastId) return lastId;
+      lastId = event.id;
+    }
+    if (events === undefined || events.length === 0) break;
+  }
+  return lastId;
+}
+
+function toText(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,3 @@
+import { testKilledSync } from "../sync/killed-sync.ts";
+
+testKilledSync({ kills: 1000 });

@@ -1,0 +1,3 @@
+import { testRetentionRace } from "../sync/retention-race.ts";
+
+testRetentionRace({ runs: 1000 });

@@ -1,0 +1,3 @@
+import { testRetentionRace } from "./retention-race.ts";
+
+testRetentionRace({ runs: 40 });
