@@ -80,7 +80,7 @@ function toRemarks({ isReplaced, skipped, holes }: SyncSummary): string[] {
 
 function toJsonLine({ lastSyncedId, isReplaced, holes, ...counts }: SyncSummary): string {
   const span = holes === undefined ? undefined : { start_ms: holes.startMs, end_ms: holes.endMs };
-  return `${JSON.stringify({ ...counts, holes: span, replaced: isReplaced, last_synced_id: lastSyncedId })}\n`;
+  return `${JSON.stringify({ ...counts, holes: span, replaced: isReplaced || undefined, last_synced_id: lastSyncedId })}\n`;
 }
 
 function toMegabytes(bytes: number): string {

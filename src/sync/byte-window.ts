@@ -4,7 +4,7 @@ const FIRST_BYTES = 64 * 1024;
 /** Bytes as they come, each copied once into a buffer that is used again. Views of it hold until `release`. */
 export class ByteWindow {
   readonly #roomBytes: number;
-  #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #buffer = new Uint8Array(FIRST_BYTES);
   #start = 0;
   #end = 0;
 
@@ -18,7 +18,7 @@ export class ByteWindow {
   }
 
   /** All that is not consumed. */
-  peek(): Buffer {
+  peek(): Uint8Array {
     return this.#buffer.subarray(this.#start, this.#end);
   }
 
@@ -43,7 +43,7 @@ export class ByteWindow {
   #grow(bytes: number): void {
     const rest = this.peek();
     const roomBytes = Math.min(2 * this.#buffer.length, this.#roomBytes);
-    const buffer = Buffer.allocUnsafeSlow(Math.max(roomBytes, 2 * (rest.length + bytes)));
+    const buffer = new Uint8Array(Math.max(roomBytes, 2 * (rest.length + bytes)));
     buffer.set(rest);
     this.#buffer = buffer;
     this.#end = rest.length;

@@ -90,7 +90,7 @@ export class JsonRowReader implements RowReader {
   }
 
   /** To behind the quotation mark that ends a text, or as far as it has come. */
-  #skipText(bytes: Buffer): void {
+  #skipText(bytes: Uint8Array): void {
     const quote = bytes.indexOf(QUOTE, this.#offset);
     this.#offset = quote === -1 ? bytes.length : quote + 1;
     if (quote === -1) return;
@@ -99,8 +99,8 @@ export class JsonRowReader implements RowReader {
     this.#isInText = escapes % 2 === 1;
   }
 
-  #takeRow(bytes: Buffer): unknown {
-    const text = bytes.toString("utf8", this.#rowOffset, this.#offset);
+  #takeRow(bytes: Uint8Array): unknown {
+    const text = new TextDecoder().decode(bytes.subarray(this.#rowOffset, this.#offset));
     this.#consume();
     this.#place = "between";
     try {

@@ -11,8 +11,8 @@ const ROW_EXTRA_BYTES_MAX = 1024 * 1024;
 /** Rows are handed on when they have so many bytes, however few they are: memory is bounded by bytes. */
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 
-/** And after so long, so that a slow line that is cut again and again, or a killed program, loses little of what had come. */
-const BATCH_MS_MAX = 5000;
+/** And after so long: a slow line that is cut again and again would else never carry as many as were asked for. */
+const BATCH_MS_MAX = 1000;
 
 const ROOM_BYTES = BATCH_BYTES_MAX + ROW_EXTRA_BYTES_MAX;
 
@@ -29,9 +29,8 @@ export function createJsonReader(): RowReader {
 }
 
 /**
- * The rows of an answer, in batches of at most `rowsMax`. Their audio are views that hold until the next batch is asked for. When
- * the answer breaks off, the rows that had come whole are the last batch, and then its error is thrown. Throws `corrupt` for what is
- * no row, and when the answer ends within one.
+ * The rows of an answer, in batches of at most `rowsMax`. Their audio are views that hold until the next batch is asked for. Throws what
+ * the answer breaks off with, and `corrupt` for what is no row and when the answer ends within one.
  */
 export async function* readRows(
   body: AsyncIterable<Uint8Array>,
@@ -39,30 +38,20 @@ export async function* readRows(
   rowsMax: number,
 ): AsyncGenerator<WireSegment[]> {
   let batch = new Batch();
-  const chunks = body[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const chunk = await orBreak(chunks.next());
-      if ("error" in chunk || chunk.done === true) {
-        if (batch.rows.length > 0) yield batch.rows;
-        if ("error" in chunk) throw chunk.error;
-        break;
+  for await (const chunk of body) {
+    reader.push(chunk);
+    for (let next = reader.next(); ; next = reader.next()) {
+      if (next !== undefined) batch.add(toRow(next.item));
+      if (batch.isDue(rowsMax)) {
+        yield batch.rows;
+        reader.release();
+        batch = new Batch();
       }
-      reader.push(chunk.value);
-      for (let next = reader.next(); ; next = reader.next()) {
-        if (next !== undefined) batch.add(toRow(next.item));
-        if (batch.isDue(rowsMax)) {
-          yield batch.rows;
-          reader.release();
-          batch = new Batch();
-        }
-        if (next === undefined) break;
-      }
+      if (next === undefined) break;
     }
-  } finally {
-    await chunks.return?.();
   }
   if (!reader.isWhole) throw new AppError("corrupt", "the sender's answer ends within a row");
+  if (batch.rows.length > 0) yield batch.rows;
 }
 
 class Batch {
@@ -80,16 +69,6 @@ class Batch {
     if (this.rows.length === 0) return false;
     const isLarge = this.rows.length >= rowsMax || this.#bytes >= BATCH_BYTES_MAX;
     return isLarge || performance.now() - this.#startedMs >= BATCH_MS_MAX;
-  }
-}
-
-type Broken = { error: unknown };
-
-async function orBreak<T>(promise: Promise<T>): Promise<T | Broken> {
-  try {
-    return await promise;
-  } catch (error) {
-    return { error };
   }
 }
 

@@ -91,7 +91,8 @@ export class SenderClient {
       const isStream = answer.contentType?.split(";")[0]?.trim().toLowerCase() === CBOR_SEQUENCE;
       const batches = this.#readRows(path, answer, {
         reader: isStream ? createCborReader() : createJsonReader(),
-        rowsMax,
+        // A page is no longer than was asked for, and whether it is shows at its end.
+        rowsMax: isStream ? rowsMax : Infinity,
       });
       let rows = 0;
       for await (const batch of batches) {
