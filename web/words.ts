@@ -20,6 +20,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["suspended", "the recording machine was asleep"],
   ["crashed", "the recorder broke off"],
   ["expired-before-sync", "deleted before it could be copied"],
+  ["source-replaced", "the recording machine was replaced"],
 ]);
 
 type Stretch = { startMs: number; endMs: number };

@@ -234,6 +234,43 @@ describe("--remote", () => {
     );
   });
 
+  test("damaged segments of a copy are fetched again, as long as the sender has them", async () => {
+    using dir = tempDir();
+    const senderDir = join(dir.path, "sender");
+    const archive = join(dir.path, "archive");
+    mkdirSync(senderDir);
+    const source = await createShow(senderDir);
+    await using sender = await startSender(senderDir);
+    await syncHere({ url: sender.url, directory: archive, show: "a" });
+    const copy = join(archive, "a.sqlite");
+    changeAudio(copy, 4, flipBit, true);
+    runSql(copy, "UPDATE segments SET crc32 = 1 WHERE id = 11");
+    assertDamaged(await runCli(["verify", copy]), "a", /segment 4: its CRC/, /segment 11: its CRC/);
+    for (const path of [archive, copy]) {
+      const mended = await runCli(["verify", path, "--remote", sender.url]);
+      assert.equal(mended.status, 0, mended.stdout + mended.stderr);
+      assert.equal(/segment 4: fetched again from the sender/.test(mended.stdout), path === archive);
+    }
+    assert.deepEqual(readRows(copy), readRows(source));
+
+    changeAudio(copy, 2, flipBit, true);
+    changeAudio(copy, 6, flipBit, true);
+    runSql(source, "DELETE FROM segments WHERE id < 3");
+    const result = await runCli(["verify", archive, "--remote", sender.url]);
+    assertDamaged(result, "a", /segment 2: the sender does not have it/, /segment 6: fetched again/);
+    assert.deepEqual(readRows(copy).slice(2), readRows(source));
+  });
+
+  test("damage of a sender's own database is told and left as it is", async () => {
+    using dir = tempDir();
+    const path = await createShow(dir.path);
+    await using sender = await startSender(dir.path);
+    changeAudio(path, 4, flipBit, true);
+    const before = snapshot(dir.path);
+    assertDamaged(await runCli(["verify", path, "--remote", sender.url]), "a", /segment 4: its CRC/);
+    assert.deepEqual(snapshot(dir.path), before);
+  });
+
   test("says so when the sender is down, has no digests or lacks the show", async () => {
     using dir = tempDir();
     const path = await createShow(dir.path);

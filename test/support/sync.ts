@@ -22,6 +22,7 @@ export type SyncReport = {
   bytes: number;
   events: number;
   skipped: number;
+  replaced?: true;
   last_synced_id: number;
 };
 
