@@ -2,6 +2,7 @@
 import { Command } from "commander";
 
 import { addRecordBench } from "./record.ts";
+import { addReceiversBench } from "./receivers.ts";
 import { addSyncBench } from "./sync.ts";
 
 const program = new Command("npm run bench --")
@@ -10,5 +11,6 @@ const program = new Command("npm run bench --")
   )
   .showHelpAfterError();
 addRecordBench(program);
+addReceiversBench(program);
 addSyncBench(program);
 await program.parseAsync();

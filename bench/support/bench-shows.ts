@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 
 import type { MountOptions } from "../../src/station/mount.ts";
-import { type RunningProcess, startCli, startProcess } from "../../test/support/run-cli.ts";
+import { mainPath, type RunningProcess, startProcess } from "../../test/support/run-cli.ts";
 
 /** One show of a benchmark: what it listens to and how it is kept. */
 export type BenchShow = { name: string; url: string; bitrateKbps: number };
@@ -39,13 +39,17 @@ export async function startBenchStation(
 }
 
 /** Starts the program's own `record` in a directory. Whoever starts it stops it. */
-export async function startRecorder(directory: string, shows: readonly BenchShow[]): Promise<RunningProcess> {
+export async function startRecorder(
+  directory: string,
+  shows: readonly BenchShow[],
+  { nodeArgs = [], env = {} }: { nodeArgs?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+): Promise<RunningProcess> {
   const tables = shows.map(
     ({ name, url, bitrateKbps }) => `[[shows]]\nname = "${name}"\nurl = "${url}"\nbitrate = ${bitrateKbps}\n`,
   );
   const config = join(directory, "record.toml");
   writeFileSync(config, `[api]\nport = 0\n${tables.join("")}`);
-  const recorder = startCli(["record", "-c", config]);
+  const recorder = startProcess(process.execPath, [...nodeArgs, mainPath, "record", "-c", config], { env });
   for (const { name } of shows)
     await recorder.waitForLine(new RegExp(`\\b${name}: recording begins`), 30_000);
   return recorder;

@@ -15,6 +15,7 @@ import {
   requireUsable,
   toRecipientMetadata,
 } from "./agreement.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { toCheckedEvents, toCheckedSegments, toRowExpectation } from "./check-rows.ts";
 import { findReplacement, isOfFormerSource, ROUNDING_MS, toFirstState } from "./replace-source.ts";
 import type { SenderClient } from "./sender-client.ts";
@@ -183,6 +184,7 @@ class ShowPass {
       const startId = this.#state.lastSyncedId + 1;
       const expected = toRowExpectation({ startId, endId: targetId }, format, this.#sender);
       await this.#commit(toCheckedSegments(rows, expected));
+      collectGarbage();
       signal.throwIfAborted();
     }
   }
