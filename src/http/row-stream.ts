@@ -1,6 +1,5 @@
-import { concatBytes } from "../core/concat-bytes.ts";
 import type { IdRange, ShowReader } from "../store/show-reader.ts";
-import { toCborItem } from "../sync/cbor-sequence.ts";
+import { toCborSequence } from "../sync/cbor-sequence.ts";
 import { toCborSegment } from "../sync/wire.ts";
 
 /** Read and sent at a time: few statements and writes, and short enough that nobody else waits for it. */
@@ -40,6 +39,6 @@ async function* readBatches(
     if (last === undefined) return;
     nextId = last.id + 1;
     left -= segments.length;
-    yield concatBytes(segments.flatMap((segment) => toCborItem(toCborSegment(segment))));
+    yield toCborSequence(segments.map(toCborSegment));
   }
 }

@@ -1,5 +1,4 @@
 import { AppError } from "../core/app-error.ts";
-import { concatBytes } from "../core/concat-bytes.ts";
 import { ByteWindow } from "./byte-window.ts";
 import type { RowReader, RowReaderBounds } from "./row-reader.ts";
 
@@ -22,46 +21,100 @@ const DEPTH_MAX = 8;
 /** A row has eight values; a megabyte of empty lists would be far more memory than that. */
 const VALUES_MAX = 1000;
 
-/** An item as bytes (RFC 8949): a map of its keys in their order, without those that are `undefined`. Byte strings are not copied. */
-export function toCborItem(
-  row: Readonly<Record<string, number | string | Uint8Array | undefined>>,
-): Uint8Array[] {
-  const entries = Object.entries(row).filter(([, value]) => value !== undefined);
-  const parts: Uint8Array[] = [toHead(MAP, entries.length)];
-  for (const [key, value = 0] of entries) {
-    const name = new TextEncoder().encode(key);
-    parts.push(toHead(TEXT, name.length), name);
-    if (typeof value === "number") parts.push(toInteger(value));
-    else if (typeof value === "string") parts.push(...toText(value));
-    else parts.push(toHead(BYTES, value.length), value);
+/** What a row may be on its way out; keys that are `undefined` are left out. */
+export type CborRow = Readonly<Record<string, number | string | Uint8Array | undefined>>;
+
+/** The longest head of an item: its type, and a length of 64 bits. */
+const HEAD_BYTES_MAX = 9;
+
+/** UTF-8 needs no more for a character of a JavaScript string. */
+const CHAR_BYTES_MAX = 3;
+
+/** Rows as a CBOR sequence (RFC 8742): each is a map (RFC 8949) of its keys in their order. */
+export function toCborSequence(rows: readonly CborRow[]): Uint8Array {
+  const encoder = new Encoder(rows.reduce((sum, row) => sum + toBytesMax(row), 0));
+  for (const row of rows) encoder.writeMap(row);
+  return encoder.bytes;
+}
+
+function toBytesMax(row: CborRow): number {
+  let bytes = HEAD_BYTES_MAX;
+  for (const key in row) {
+    const value = row[key];
+    bytes += 2 * HEAD_BYTES_MAX + CHAR_BYTES_MAX * key.length;
+    if (typeof value === "string") bytes += CHAR_BYTES_MAX * value.length;
+    else if (typeof value === "object") bytes += value.length;
   }
-  // What lies before a long byte string is one piece.
-  const last = parts.at(-1);
-  return last === undefined ? [] : [concatBytes(parts.slice(0, -1)), last];
+  return bytes;
 }
 
-function toText(text: string): Uint8Array[] {
-  const bytes = new TextEncoder().encode(text);
-  return [toHead(TEXT, bytes.length), bytes];
-}
+const textEncoder = new TextEncoder();
+const keyBytes = new Map<string, Uint8Array>();
 
-function toInteger(value: number): Uint8Array {
-  return value < 0 ? toHead(NEGATIVE, -1 - value) : toHead(UNSIGNED, value);
-}
+class Encoder {
+  readonly #buffer: Uint8Array;
+  #end = 0;
 
-function toHead(major: number, value: number): Uint8Array {
-  const type = major << 5;
-  if (value < 24) return Uint8Array.of(type | value);
-  if (value < 2 ** 8) return Uint8Array.of(type | 24, value);
-  const view = new DataView(new ArrayBuffer(9));
-  if (value < 2 ** 32) {
-    view.setUint8(0, type | 26);
-    view.setUint32(1, value);
-    return new Uint8Array(view.buffer, 0, 5);
+  constructor(bytesMax: number) {
+    this.#buffer = new Uint8Array(bytesMax);
   }
-  view.setUint8(0, type | 27);
-  view.setBigUint64(1, BigInt(value));
-  return new Uint8Array(view.buffer);
+
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#end);
+  }
+
+  writeMap(row: CborRow): void {
+    const keys = Object.keys(row).filter((key) => row[key] !== undefined);
+    this.#writeHead(MAP, keys.length);
+    for (const key of keys) {
+      const value = row[key] ?? 0;
+      this.#writeKey(key);
+      if (typeof value === "number") this.#writeInteger(value);
+      else if (typeof value === "string") this.#writeWithHead(TEXT, textEncoder.encode(value));
+      else this.#writeWithHead(BYTES, value);
+    }
+  }
+
+  #writeInteger(value: number): void {
+    if (value < 0) this.#writeHead(NEGATIVE, -1 - value);
+    else this.#writeHead(UNSIGNED, value);
+  }
+
+  /** Keys are few and the same in all rows. */
+  #writeKey(key: string): void {
+    const bytes = keyBytes.get(key) ?? textEncoder.encode(key);
+    keyBytes.set(key, bytes);
+    this.#writeWithHead(TEXT, bytes);
+  }
+
+  #writeWithHead(major: number, bytes: Uint8Array): void {
+    this.#writeHead(major, bytes.length);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  #writeHead(major: number, value: number): void {
+    const type = major << 5;
+    if (value < 24) this.#writeNumber(type | value, 1);
+    else if (value < 2 ** 8) this.#writeLong(type | 24, value, 1);
+    else if (value < 2 ** 32) this.#writeLong(type | 26, value, 4);
+    else this.#writeLong(type | 27, value, 8);
+  }
+
+  #writeLong(head: number, value: number, bytes: number): void {
+    this.#buffer[this.#end++] = head;
+    this.#writeNumber(value, bytes);
+  }
+
+  /** Big-endian. */
+  #writeNumber(value: number, bytes: number): void {
+    let rest = value;
+    for (let index = bytes - 1; index >= 0; index--) {
+      this.#buffer[this.#end + index] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+    this.#end += bytes;
+  }
 }
 
 /**
@@ -101,6 +154,8 @@ export class CborSequenceReader implements RowReader {
 /** Thrown and caught in this file: the item is not whole. */
 const INCOMPLETE: unique symbol = Symbol("incomplete");
 
+const textDecoder = new TextDecoder("utf-8", { fatal: true });
+
 class Decoder {
   offset = 0;
   readonly #bytes: Uint8Array;
@@ -123,7 +178,7 @@ class Decoder {
 
   #read(depth: number): CborValue {
     if (++this.#values > VALUES_MAX || depth > DEPTH_MAX) throw toCorrupt("has too many values");
-    const byte = this.#take(1)[0] ?? 0;
+    const byte = this.#takeByte();
     const major = byte >> 5;
     if (major > TAG) return toSimple(byte & 31);
     const value = this.#readLength(byte & 31);
@@ -150,8 +205,9 @@ class Decoder {
   #readLength(info: number): number {
     if (info < 24) return info;
     if (info > 27) throw toCorrupt("has a length that is not told");
-    const bytes = this.#take(1 << (info - 24));
-    return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+    let length = 0;
+    for (let left = 1 << (info - 24); left > 0; left--) length = length * 256 + this.#takeByte();
+    return length;
   }
 
   #readKey(depth: number): string {
@@ -161,10 +217,10 @@ class Decoder {
   }
 
   #readText(length: number): string {
+    const bytes = this.#take(length);
     try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(this.#take(length));
-    } catch (error) {
-      if (error === INCOMPLETE || error instanceof AppError) throw error;
+      return textDecoder.decode(bytes);
+    } catch {
       throw toCorrupt("has a text that is not UTF-8");
     }
   }
@@ -172,6 +228,13 @@ class Decoder {
   #readMany<T>(count: number, read: () => T): T[] {
     if (count > VALUES_MAX) throw toCorrupt("has too many values");
     return Array.from({ length: count }, read);
+  }
+
+  #takeByte(): number {
+    const byte = this.#bytes[this.offset];
+    if (byte === undefined) throw INCOMPLETE;
+    this.offset++;
+    return byte;
   }
 
   #take(length: number): Uint8Array {

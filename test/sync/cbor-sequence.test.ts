@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 
 import { AppError } from "../../src/core/app-error.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
-import { CborSequenceReader, type CborValue, toCborItem } from "../../src/sync/cbor-sequence.ts";
+import { CborSequenceReader, type CborValue, toCborSequence } from "../../src/sync/cbor-sequence.ts";
 import { split } from "../support/sound.ts";
 
 const ITEM_BYTES_MAX = 100_000;
@@ -38,7 +38,7 @@ test("rows come out as they went in, however they were cut into pieces", () => {
   const lengths = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 8 });
   fc.assert(
     fc.property(fc.array(row, { maxLength: 20 }), lengths, (rows, pieces) => {
-      const bytes = concatBytes(rows.flatMap((item) => toCborItem(item)));
+      const bytes = toCborSequence(rows);
       const wanted = rows.map((item) =>
         Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined)),
       );
@@ -78,7 +78,7 @@ test("the examples of the standard are read", () => {
 });
 
 test("what no row needs, and what is longer than it may be, is refused at once", () => {
-  const tooLong = toCborItem({ audio: new Uint8Array(200) });
+  const tooLong = [toCborSequence([{ audio: new Uint8Array(200) }])];
   for (const [name, bytes] of Object.entries({
     "a tag": Uint8Array.fromHex("c000"),
     "a float": Uint8Array.fromHex("f90000"),
@@ -118,9 +118,8 @@ test("whatever bytes come, they are items, or refused, or not whole", () => {
 test("views of an item hold until it is released, though more comes", () => {
   const reader = new CborSequenceReader({ itemBytesMax: ITEM_BYTES_MAX, roomBytes: 1000 });
   const audio = new Uint8Array(50_000).fill(7);
-  reader.push(concatBytes(toCborItem({ audio })));
+  reader.push(toCborSequence([{ audio }]));
   const item = reader.next()?.item;
-  for (let more = 0; more < 20; more++)
-    reader.push(concatBytes(toCborItem({ audio: new Uint8Array(50_000) })));
+  for (let more = 0; more < 20; more++) reader.push(toCborSequence([{ audio: new Uint8Array(50_000) }]));
   assert.deepEqual(item, { audio });
 });

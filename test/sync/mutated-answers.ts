@@ -10,7 +10,7 @@ import { AppError } from "../../src/core/app-error.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
 import { toCrc32 } from "../../src/core/segment.ts";
 import { SqliteRecipientStore } from "../../src/store/sqlite-recipient-writer.ts";
-import { toCborItem } from "../../src/sync/cbor-sequence.ts";
+import { toCborSequence } from "../../src/sync/cbor-sequence.ts";
 import { toCborSegment, type WireSegment } from "../../src/sync/wire.ts";
 import { SenderClient } from "../../src/sync/sender-client.ts";
 import { syncShows } from "../../src/sync/sync-pass.ts";
@@ -179,7 +179,7 @@ function createTransport(mutations: readonly Mutation[], pieces: readonly number
 function mutate(rows: readonly Row[], mutations: readonly Mutation[], pieces: readonly number[]): Answer {
   let changed = [...rows];
   for (const mutation of mutations) changed = changeRows(changed, mutation);
-  let bytes: Uint8Array = concatBytes(changed.flatMap((row) => toCborItem(row)));
+  let bytes: Uint8Array = toCborSequence(changed);
   for (const mutation of mutations) bytes = changeBytes(bytes, mutation);
   const has = (kind: string): boolean => mutations.some((mutation) => mutation.kind === kind);
   if (has("page")) return toJson(changed.map((row) => ({ ...row, audio_data: "AAAA" })));
