@@ -6,6 +6,7 @@ import type { Command } from "commander";
 
 import { requireFfmpeg } from "../audio/ffmpeg.ts";
 import { AppError, type ErrorCode } from "../core/app-error.ts";
+import type { SegmentHead } from "../core/segment.ts";
 import { SAMPLE_RATE } from "../core/show.ts";
 import { verifyShow, type VerifyReport } from "../playback/verify.ts";
 import { type Library, SqliteLibrary } from "../store/library.ts";
@@ -84,15 +85,37 @@ async function isWell(name: string, setting: VerifySetting, signal: AbortSignal)
 /** Checks a show, and once more when damaged segments could be fetched again. */
 async function isSoundOrMended(name: string, setting: VerifySetting, signal: AbortSignal): Promise<boolean> {
   const { report, isRecipient } = await check(name, setting.library, signal);
-  if (report.faults.length === 0) return true;
+  const { faults, damaged } = report;
   const { remote } = setting;
-  if (remote === undefined || !isRecipient || report.damaged.length === 0) return false;
-  const repair = await orStopped(repairSegments(name, report.damaged, remote, signal), signal);
-  for (const id of repair?.repaired ?? []) print(`${name}: segment ${id}: fetched again from the sender`);
-  for (const id of repair?.lost ?? []) print(`${name}: segment ${id}: the sender does not have it`);
-  if (repair === undefined || repair.repaired.length === 0) return false;
+  if (faults.length === 0) return true;
+  if (remote === undefined || !isRecipient || damaged.length === 0) return false;
+  const mended = await orStopped(mend(name, damaged, remote, signal), signal);
+  if (mended === 0) return false;
   const { report: after } = await check(name, setting.library, signal);
   return after.faults.length === 0;
+}
+
+/** Why a repair may fail as a whole, which leaves the damage and the other databases to be told. */
+const NO_REPAIR: readonly ErrorCode[] = ["mismatch", "busy", "not-found", "is-recipient"];
+
+/** How many damaged segments are whole again; prints what came of each. */
+async function mend(
+  name: string,
+  damaged: readonly SegmentHead[],
+  remote: Remote,
+  signal: AbortSignal,
+): Promise<number> {
+  let mended = 0;
+  try {
+    for await (const { segmentId, reason } of repairSegments(name, damaged, remote, signal)) {
+      if (reason === undefined) mended++;
+      print(`${name}: segment ${segmentId}: ${reason ?? "fetched again from the sender"}`);
+    }
+  } catch (error) {
+    if (!(error instanceof AppError) || !NO_REPAIR.includes(error.code)) throw error;
+    print(`${name}: not mended: ${error.message}`);
+  }
+  return mended;
 }
 
 /** Checks one show and prints what was found. */

@@ -4,7 +4,7 @@ import { parseOggPage } from "../audio/ogg-page.ts";
 import { toOpusHeaderPages } from "../audio/opus.ts";
 import { toWavHeader } from "../audio/wav-header.ts";
 import { AppError, toReason } from "../core/app-error.ts";
-import { type Segment, toCrc32 } from "../core/segment.ts";
+import { type Segment, type SegmentHead, toCrc32 } from "../core/segment.ts";
 import type { ShowReader } from "../store/show-reader.ts";
 import { PageChecker } from "./check-pages.ts";
 import { readSegments } from "./read-segments.ts";
@@ -20,8 +20,8 @@ export type VerifyReport = {
   runs: number;
   durationSamples: number;
   faults: Fault[];
-  /** Segments whose audio is not what its CRC says, all of them. */
-  damaged: number[];
+  /** Segments whose audio is not what its CRC says, all of them, as they are stored. */
+  damaged: SegmentHead[];
 };
 
 /** Only the first faults are told one by one; a file that is rubbish has one in each row. */
@@ -153,7 +153,8 @@ class Run {
     this.#samples += segment.durationSamples;
     const crc32 = toCrc32(segment.audioData);
     if (crc32 !== segment.crc32) {
-      this.#report.damaged.push(segment.id);
+      const { loudness: _, audioData: __, ...head } = segment;
+      this.#report.damaged.push(head);
       this.addFault(`its CRC is ${crc32}, ${segment.crc32} was stored with it`, segment.id);
       return;
     }

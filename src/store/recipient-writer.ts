@@ -40,8 +40,13 @@ export interface RecipientWriter extends AsyncDisposable {
   state(): Promise<RecipientState>;
   /** The newest row that is still there. */
   lastHeld(): Promise<SegmentHead | undefined>;
+  /** The highest id that was ever stored, also when its row is gone. */
+  lastId(): Promise<number>;
   commit(batch: RecipientBatch): Promise<void>;
-  /** Follows another sender from now on, behind the cursors of `state`. The events that came before are the recipient's own then. */
+  /**
+   * Follows another sender from now on, behind the cursors of `state`, and writes down in an event where it was with the last one. The
+   * events that came before are the recipient's own then.
+   */
   replaceSource(source: { uniqueId: string; state: RecipientState }): Promise<void>;
   /** Stores a segment anew that is there already, for one that was damaged; throws `not-found` when it is not. */
   replaceSegment(segment: Segment): Promise<void>;

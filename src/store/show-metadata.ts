@@ -6,8 +6,8 @@ import { AUDIO_FORMATS, type AudioFormat, SAMPLE_RATE, type ShowFormat } from ".
 /** The version of the schema that this program reads and writes. */
 export const SCHEMA_VERSION = "1";
 
-/** The key of `ShowMetadata.idOffset`; absent until a sender was replaced. */
-export const ID_OFFSET_KEY = "source_id_offset";
+/** The key of `ShowMetadata.idOffsets`; absent until a sender was replaced. */
+export const ID_OFFSETS_KEY = "source_id_offsets";
 
 /** The rows of `metadata` as they are stored: text by key. */
 export type MetadataText = Readonly<Record<string, string>>;
@@ -21,8 +21,8 @@ export type ShowMetadata = {
   sampleRate: number;
   timezone: string;
   isRecipient: boolean;
-  /** In a recipient, what is added to its sender's ids of segments; see `RecipientState`. */
-  idOffset: number;
+  /** In a recipient, what was added to the ids of each sender that took the place of another; ascending. See `RecipientState`. */
+  idOffsets: readonly number[];
   /** The rows that this was read from. */
   text: MetadataText;
 };
@@ -79,7 +79,7 @@ export function parseShowMetadata(text: MetadataText, path: string): ShowMetadat
     sampleRate: Number(read("sample_rate")),
     timezone: text["timezone"] ?? "UTC",
     isRecipient: read("is_recipient") === "true",
-    idOffset: Number(text[ID_OFFSET_KEY] ?? 0),
+    idOffsets: (text[ID_OFFSETS_KEY] ?? "").split(" ").filter(Boolean).map(Number),
     text,
   };
 }

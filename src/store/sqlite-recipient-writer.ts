@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { AppError } from "../core/app-error.ts";
 import type { Segment, SegmentHead } from "../core/segment.ts";
+import type { ShowEvent } from "../core/show-event.ts";
 import { parseShowName } from "../core/show.ts";
 import { ExclusiveLock } from "./exclusive-lock.ts";
 import { isDirectory, makeDirectory } from "./make-directory.ts";
@@ -13,7 +14,7 @@ import type {
   RecipientView,
   RecipientWriter,
 } from "./recipient-writer.ts";
-import { ID_OFFSET_KEY, type MetadataText, type ShowMetadata } from "./show-metadata.ts";
+import { ID_OFFSETS_KEY, type MetadataText, type ShowMetadata } from "./show-metadata.ts";
 import { HEAD_COLUMNS, toSegmentHead } from "./sqlite-rows.ts";
 import { createShowDatabase, DATABASE_SUFFIX, openShowDatabase, writeMetadata } from "./sqlite-schema.ts";
 import type { Sqlite, SqlValue } from "./sqlite.ts";
@@ -21,6 +22,8 @@ import type { Sqlite, SqlValue } from "./sqlite.ts";
 const SEGMENT_CURSOR = "last_synced_id";
 const EVENT_CURSOR = "last_synced_event_id";
 const SOURCE_ID = "source_unique_id";
+
+const INSERT_EVENT = "INSERT INTO events (source_id, timestamp_ms, kind, data) VALUES (?, ?, ?, ?)";
 
 /** Whole rows are written, and never changed: four times SQLite's usual page takes a third off the time that a first fill needs. */
 const NEW_SETTINGS = "PRAGMA page_size = 16384";
@@ -117,6 +120,10 @@ class SqliteRecipientWriter implements RecipientWriter {
     return readLastHeld(this.#sqlite);
   }
 
+  async lastId(): Promise<number> {
+    return Number(this.#sqlite.get("SELECT seq FROM sqlite_sequence WHERE name = 'segments'")?.["seq"] ?? 0);
+  }
+
   async commit(batch: RecipientBatch): Promise<void> {
     const sqlite = this.#sqlite;
     sqlite.transact(() => {
@@ -128,12 +135,12 @@ class SqliteRecipientWriter implements RecipientWriter {
           ...toValues(segment),
         );
       }
-      const insertEvent = "INSERT INTO events (source_id, timestamp_ms, kind, data) VALUES (?, ?, ?, ?)";
       for (const event of batch.events) {
-        sqlite.run(insertEvent, event.id, event.timestampMs, event.kind, event.data);
+        if (batch.state.idOffset > 0 && hasOwnEvent(sqlite, event)) continue;
+        sqlite.run(INSERT_EVENT, event.id, event.timestampMs, event.kind, event.data);
       }
       for (const event of batch.ownEvents) {
-        sqlite.run(insertEvent, null, event.timestampMs, event.kind, JSON.stringify(event.data));
+        sqlite.run(INSERT_EVENT, null, event.timestampMs, event.kind, JSON.stringify(event.data));
       }
       writeMetadata(sqlite, toCursorText(batch.state));
     });
@@ -141,12 +148,16 @@ class SqliteRecipientWriter implements RecipientWriter {
 
   async replaceSource({ uniqueId, state }: { uniqueId: string; state: RecipientState }): Promise<void> {
     const sqlite = this.#sqlite;
-    const source = { [SOURCE_ID]: uniqueId, [ID_OFFSET_KEY]: String(state.idOffset) };
+    const former = { [SOURCE_ID]: this.metadata.text[SOURCE_ID], ...toCursorText(readState(sqlite)) };
+    const idOffsets = [...this.metadata.idOffsets, state.idOffset];
+    const source = { [SOURCE_ID]: uniqueId, [ID_OFFSETS_KEY]: idOffsets.join(" ") };
     sqlite.transact(() => {
       sqlite.run("UPDATE events SET source_id = NULL");
+      const data = JSON.stringify({ former, [SOURCE_ID]: uniqueId });
+      sqlite.run(INSERT_EVENT, null, Date.now(), "source-replaced", data);
       writeMetadata(sqlite, { ...toCursorText(state), ...source });
     });
-    this.metadata = { ...this.metadata, text: { ...this.metadata.text, ...source } };
+    this.metadata = { ...this.metadata, idOffsets, text: { ...this.metadata.text, ...source } };
   }
 
   async replaceSegment(segment: Segment): Promise<void> {
@@ -179,6 +190,12 @@ function toValues(segment: Segment): SqlValue[] {
   return [timestampMs, isTimestampFromSource ? 1 : 0, durationSamples, crc32, loudness ?? null, audioData];
 }
 
+/** Whether an event that a new sender tells came from the former one already: both may have been restored from one copy. */
+function hasOwnEvent(sqlite: Sqlite, event: ShowEvent): boolean {
+  const sql = `SELECT 1 FROM events WHERE source_id IS NULL AND timestamp_ms = ? AND kind = ? AND data = ? LIMIT 1`;
+  return sqlite.get(sql, event.timestampMs, event.kind, event.data) !== undefined;
+}
+
 /** A recipient of another make may have no events and no cursor for them. */
 function readState(sqlite: Sqlite): RecipientState {
   const read = (key: string): string | undefined =>
@@ -186,7 +203,7 @@ function readState(sqlite: Sqlite): RecipientState {
   return {
     lastSyncedId: toCursor(sqlite.path, SEGMENT_CURSOR, read(SEGMENT_CURSOR)),
     lastSyncedEventId: toCursor(sqlite.path, EVENT_CURSOR, read(EVENT_CURSOR) ?? "0"),
-    idOffset: toCursor(sqlite.path, ID_OFFSET_KEY, read(ID_OFFSET_KEY) ?? "0"),
+    idOffset: toCursor(sqlite.path, ID_OFFSETS_KEY, read(ID_OFFSETS_KEY)?.split(" ").at(-1) ?? "0"),
   };
 }
 

@@ -16,12 +16,16 @@ import type { Sqlite } from "./sqlite.ts";
 /** Segments read by one statement, so that none holds the thread for long. */
 const ROWS_PER_STATEMENT = 16;
 
-/** The first row and every boundary, each with its successor's id, and the last row before that. */
+/** The first row, every boundary, and the first row of each sender that took the place of another, each with its successor's id, and the last row before that. */
 const SESSIONS_SQL = `
   WITH starts AS (
     SELECT id, timestamp_ms FROM segments WHERE is_timestamp_from_source = 1
     UNION
     SELECT id, timestamp_ms FROM (SELECT id, timestamp_ms FROM segments ORDER BY id LIMIT 1)
+    UNION
+    SELECT id, timestamp_ms FROM segments WHERE id IN (
+      SELECT (SELECT min(id) FROM segments WHERE id > value) FROM json_each(?)
+    )
   ),
   spans AS (SELECT id, timestamp_ms, lead(id, 1, 9223372036854775807) OVER (ORDER BY id) AS next_id FROM starts)
   SELECT spans.id AS start_id, spans.timestamp_ms AS start_ms, last.id, last.timestamp_ms, last.duration_samples
@@ -87,7 +91,7 @@ export class SqliteShowReader implements ShowReader {
   }
 
   async sessions(time: { fromMs: number; toMs: number }): Promise<Session[]> {
-    const sessions = this.#sqlite.all(SESSIONS_SQL).map((row) => {
+    const sessions = this.#sqlite.all(SESSIONS_SQL, JSON.stringify(this.metadata.idOffsets)).map((row) => {
       const last = {
         timestampMs: Number(row["timestamp_ms"]),
         durationSamples: Number(row["duration_samples"]),

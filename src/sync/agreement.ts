@@ -46,8 +46,14 @@ export function requireSameSource(name: string, held: MetadataText, sender: Wire
   requireSameFormat(name, held, sender);
 }
 
-/** The same for all that the next sender of a show must have in common with the last one. */
-export function requireSameFormat(name: string, held: MetadataText, sender: WireMetadata): void {
+/** The same for all that the next sender of a show must have in common with the last one. Who tells no channels has one. */
+export function requireSameSound(name: string, held: MetadataText, sender: WireMetadata): void {
+  requireSameFormat(name, held, sender);
+  const [ours = "1", theirs = "1"] = [held["channels"], sender.channels];
+  if (ours !== theirs) throw toMismatch(name, "channels", { held: ours, theirs });
+}
+
+function requireSameFormat(name: string, held: MetadataText, sender: WireMetadata): void {
   for (const key of SAME_KEYS) {
     if (held[key] !== sender[key])
       throw toMismatch(name, key, { held: held[key] ?? "", theirs: sender[key] });

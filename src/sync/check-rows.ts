@@ -28,15 +28,16 @@ export function toRowExpectation(
 export function toCheckedSegments(rows: readonly WireSegment[], expected: RowExpectation): Segment[] {
   let lowestId = expected.startId;
   return rows.map((row) => {
-    if (row.id < lowestId || row.id > expected.endId) {
-      throw new AppError(
-        "corrupt",
-        `the sender sent segment ${row.id} where ${lowestId} to ${expected.endId} can come`,
-      );
-    }
+    requireInRange(row.id, { startId: lowestId, endId: expected.endId });
     lowestId = row.id + 1;
     return toCheckedSegment(row, expected);
   });
+}
+
+/** Throws `corrupt` for a segment that was not asked for. */
+export function requireInRange(id: number, { startId, endId }: { startId: number; endId: number }): void {
+  if (id >= startId && id <= endId) return;
+  throw new AppError("corrupt", `the sender sent segment ${id} where ${startId} to ${endId} can come`);
 }
 
 function toCheckedSegment(row: WireSegment, expected: RowExpectation): Segment {

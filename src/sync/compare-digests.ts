@@ -22,7 +22,7 @@ export async function compareDigests(
   signal: AbortSignal,
 ): Promise<DigestComparison | undefined> {
   await requireOrigin(name, sides, signal);
-  const { idOffset } = sides.reader.metadata;
+  const idOffset = sides.reader.metadata.idOffsets.at(-1) ?? 0;
   const { minId, maxId } = await sides.reader.bounds();
   const comparison: DigestComparison = { compared: 0, differing: [] };
   // What a former sender sent, this one does not know.

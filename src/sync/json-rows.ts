@@ -9,6 +9,7 @@ const BACKSLASH = 0x5c;
 const ARRAY_END = 0x5d;
 const OBJECT = 0x7b;
 const OBJECT_END = 0x7d;
+const BYTE_ORDER_MARK: readonly number[] = [0xef, 0xbb, 0xbf];
 const BLANK: readonly number[] = [...Buffer.from(" \t\r\n")];
 
 /** A row has eight values, and unknown ones may come; a megabyte of empty lists would be far more memory than that. */
@@ -64,6 +65,7 @@ export class JsonRowReader implements RowReader {
   #read(byte: number): boolean {
     if (this.#place === "row") return this.#readWithin(byte);
     if (BLANK.includes(byte)) return false;
+    if (this.#place === "before" && BYTE_ORDER_MARK.includes(byte)) return false;
     if (this.#place === "before" && byte === ARRAY) this.#place = "between";
     else if (this.#place === "between" && byte === ARRAY_END) this.#place = "behind";
     else if (this.#place === "between" && byte === OBJECT) this.#beginRow();

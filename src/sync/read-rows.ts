@@ -28,17 +28,25 @@ export function createJsonReader(): RowReader {
   return new JsonRowReader({ itemBytesMax: base64BytesMax + ROW_EXTRA_BYTES_MAX, roomBytes: ROOM_BYTES });
 }
 
+export type BatchSetting = {
+  rowsMax: number;
+  /** Whether rows that came whole are of use when the rest does not come; those of a page are when it took long, as on a slow line. */
+  isStream: boolean;
+};
+
 /**
- * The rows of an answer, in batches of at most `rowsMax`. Their audio are views that hold until the next batch is asked for. Throws what
- * the answer breaks off with, and `corrupt` for what is no row and when the answer ends within one.
+ * The rows of an answer, in batches of at most `rowsMax`. Their audio are views that hold until the next batch is asked for. When the
+ * answer breaks off, the rows that had come whole may be the last batch, and then its error is thrown. Throws `corrupt` for what is no
+ * row, and when the answer ends within one.
  */
 export async function* readRows(
   body: AsyncIterable<Uint8Array>,
   reader: RowReader,
-  rowsMax: number,
+  { rowsMax, isStream }: BatchSetting,
 ): AsyncGenerator<WireSegment[]> {
   let batch = new Batch();
-  for await (const chunk of body) {
+  let broken: { error: unknown } | undefined;
+  for await (const chunk of untilBroken(body, (error) => (broken = { error }))) {
     reader.push(chunk);
     for (let next = reader.next(); ; next = reader.next()) {
       if (next !== undefined) batch.add(toRow(next.item));
@@ -50,25 +58,44 @@ export async function* readRows(
       if (next === undefined) break;
     }
   }
-  if (!reader.isWhole) throw new AppError("corrupt", "the sender's answer ends within a row");
-  if (batch.rows.length > 0) yield batch.rows;
+  const isWhole = broken === undefined && reader.isWhole;
+  if (batch.rows.length > 0 && (isWhole || isStream || batch.isOld)) yield batch.rows;
+  if (broken !== undefined) throw broken.error;
+  if (!isWhole) throw new AppError("corrupt", "the sender's answer ends within a row");
 }
+
+async function* untilBroken(
+  body: AsyncIterable<Uint8Array>,
+  onBroken: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    onBroken(error);
+  }
+}
+
+/** What a row takes besides its bytes. */
+const ROW_BYTES = 1000;
 
 class Batch {
   readonly rows: WireSegment[] = [];
   #bytes = 0;
   #startedMs = 0;
 
+  get isOld(): boolean {
+    return performance.now() - this.#startedMs >= BATCH_MS_MAX;
+  }
+
   add(row: WireSegment): void {
     if (this.rows.length === 0) this.#startedMs = performance.now();
     this.rows.push(row);
-    this.#bytes += row.audio_data.length;
+    this.#bytes += ROW_BYTES + row.audio_data.length + (row.loudness?.length ?? 0);
   }
 
   isDue(rowsMax: number): boolean {
     if (this.rows.length === 0) return false;
-    const isLarge = this.rows.length >= rowsMax || this.#bytes >= BATCH_BYTES_MAX;
-    return isLarge || performance.now() - this.#startedMs >= BATCH_MS_MAX;
+    return this.rows.length >= rowsMax || this.#bytes >= BATCH_BYTES_MAX || this.isOld;
   }
 }
 

@@ -1,11 +1,14 @@
 import { AppError } from "../core/app-error.ts";
-import { type Segment, type SegmentHead, toEndMs } from "../core/segment.ts";
+import { type SegmentHead, toEndMs } from "../core/segment.ts";
 import type { RecipientState, RecipientView } from "../store/recipient-writer.ts";
-import { fetchSegment, type SegmentSource } from "./fetch-segment.ts";
+import { requireInRange } from "./check-rows.ts";
 import type { SenderClient } from "./sender-client.ts";
 import type { WireMetadata } from "./wire.ts";
 
 const EVENTS_PER_PAGE = 500;
+
+type NewSource = { sender: WireMetadata; client: SenderClient };
+type Start = { id: number; ms: number };
 
 /** Times are whole milliseconds: a segment may begin that much before the end of the one that it follows. */
 export const ROUNDING_MS = 1;
@@ -13,21 +16,25 @@ export const ROUNDING_MS = 1;
 /**
  * Where a recipient goes on with a sender that took the place of its last one: at the first segment that begins when the last one held
  * has ended, which a search by halves finds. Its ids begin anew, so they are moved behind all that were ever held. An id is left out
- * between the two, which tells readers that one does not go on from the other. Throws `mismatch` when the sender has only older sound.
+ * between the two, which tells readers that one does not go on from the other. Throws `mismatch` when the sender has only older sound,
+ * or none.
  */
 export async function findReplacement(
   name: string,
-  { metadata, state, lastHeld }: RecipientView,
-  { sender, client }: { sender: WireMetadata; client: SenderClient },
+  { state, lastHeld }: RecipientView,
+  source: NewSource,
   signal: AbortSignal,
 ): Promise<RecipientState> {
+  const { sender } = source;
   const idOffset = state.lastSyncedId + state.idOffset + 1;
-  if (lastHeld === undefined || sender.max_id === 0) return { ...toFirstState(sender), idOffset };
+  if (sender.max_id === 0) {
+    throw new AppError("mismatch", `${name}: the sender has no segments yet; replace it when it has some`);
+  }
+  if (lastHeld === undefined) return { ...toFirstState(sender), idOffset };
   const heldEndMs = toEndMs(lastHeld);
-  const source = { format: metadata.format, sender, client };
   const firstId = await findFirstId(name, heldEndMs, source, signal);
   const lastSyncedEventId = await findLastEventId(name, heldEndMs, source, signal);
-  return { lastSyncedId: firstId - 1, lastSyncedEventId, idOffset };
+  return { lastSyncedId: Math.max(0, firstId - 1), lastSyncedEventId, idOffset };
 }
 
 /** Of a new recipient: what its sender deleted before is no hole. */
@@ -44,36 +51,50 @@ export function isOfFormerSource(held: SegmentHead, { idOffset }: RecipientState
 async function findFirstId(
   name: string,
   heldEndMs: number,
-  source: SegmentSource,
+  source: NewSource,
   signal: AbortSignal,
 ): Promise<number> {
-  const { sender } = source;
-  const isBehind = (segment: Segment | undefined): boolean =>
-    segment === undefined || segment.timestampMs >= heldEndMs - ROUNDING_MS;
-  const fetch = (startId: number): Promise<Segment | undefined> =>
-    fetchSegment(name, { startId, endId: sender.max_id }, source, signal);
-  const newest = await fetch(sender.max_id);
+  const { min_id: minId, max_id: maxId } = source.sender;
+  const isBehind = (start: Start | undefined): boolean =>
+    start === undefined || start.ms >= heldEndMs - ROUNDING_MS;
+  const newest = await findStart(name, maxId, source, signal);
   if (newest !== undefined && !isBehind(newest)) {
     throw new AppError(
       "mismatch",
-      `${name}: the sender's newest segment begins at ${toText(newest.timestampMs)}, what is held ends at ${toText(heldEndMs)}: the sender is older, or has not got so far yet`,
+      `${name}: the sender's newest segment begins at ${toText(newest.ms)}, what is held ends at ${toText(heldEndMs)}: the sender is older, or has not got so far yet`,
     );
   }
-  let [lowId, highId] = [sender.min_id, sender.max_id];
+  let [lowId, highId] = [minId, maxId];
   while (lowId < highId) {
     const middleId = Math.floor((lowId + highId) / 2);
-    const segment = await fetch(middleId);
-    if (segment === undefined || isBehind(segment)) highId = middleId;
-    else lowId = segment.id + 1;
+    const start = await findStart(name, middleId, source, signal);
+    if (start === undefined || isBehind(start)) highId = middleId;
+    else lowId = start.id + 1;
   }
   return lowId;
+}
+
+/** Where the first segment begins whose id is not lower. Its sound is not looked at: it may be damaged, and never be wanted. */
+async function findStart(
+  name: string,
+  startId: number,
+  { sender, client }: NewSource,
+  signal: AbortSignal,
+): Promise<Start | undefined> {
+  const range = { startId, endId: sender.max_id };
+  for await (const [row] of client.segments(name, range, 1, signal)) {
+    if (row === undefined) break;
+    requireInRange(row.id, range);
+    return { id: row.id, ms: row.timestamp_ms };
+  }
+  return undefined;
 }
 
 /** The last of the events that come before the first one that is as late as what is held. */
 async function findLastEventId(
   name: string,
   heldEndMs: number,
-  { sender, client }: SegmentSource,
+  { sender, client }: NewSource,
   signal: AbortSignal,
 ): Promise<number> {
   let lastId = 0;

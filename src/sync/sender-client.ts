@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { AppError, toReason } from "../core/app-error.ts";
 import { concatBytes } from "../core/concat-bytes.ts";
 import type { Answer, Transport } from "./transport.ts";
-import { createCborReader, createJsonReader, readRows } from "./read-rows.ts";
+import { type BatchSetting, createCborReader, createJsonReader, readRows } from "./read-rows.ts";
 import type { RowReader } from "./row-reader.ts";
 import {
   CBOR_SEQUENCE,
@@ -91,8 +91,9 @@ export class SenderClient {
       const isStream = answer.contentType?.split(";")[0]?.trim().toLowerCase() === CBOR_SEQUENCE;
       const batches = this.#readRows(path, answer, {
         reader: isStream ? createCborReader() : createJsonReader(),
-        // A page is no longer than was asked for, and whether it is shows at its end.
-        rowsMax: isStream ? rowsMax : Infinity,
+        // Of a page that is longer than was asked for, nothing is handed on.
+        rowsMax: isStream ? rowsMax : limit + 1,
+        isStream,
       });
       let rows = 0;
       for await (const batch of batches) {
@@ -180,10 +181,10 @@ export class SenderClient {
   async *#readRows(
     path: string,
     answer: Answer,
-    { reader, rowsMax }: { reader: RowReader; rowsMax: number },
+    { reader, ...setting }: BatchSetting & { reader: RowReader },
   ): AsyncGenerator<WireSegment[]> {
     try {
-      yield* readRows(answer.body, reader, rowsMax);
+      yield* readRows(answer.body, reader, setting);
     } catch (error) {
       if (!(error instanceof AppError)) throw this.#toBroken(path, error);
       throw new AppError(error.code, `${this.#url}${path}: ${error.message}`, { cause: error });

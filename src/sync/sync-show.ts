@@ -7,17 +7,11 @@ import type {
   RecipientView,
   RecipientWriter,
 } from "../store/recipient-writer.ts";
-import {
-  requireNotBehind,
-  requireSameFormat,
-  requireSameRow,
-  requireSameSource,
-  requireUsable,
-  toRecipientMetadata,
-} from "./agreement.ts";
+import { requireSameSound, requireSameSource, requireUsable, toRecipientMetadata } from "./agreement.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { toCheckedEvents, toCheckedSegments, toRowExpectation } from "./check-rows.ts";
-import { findReplacement, isOfFormerSource, ROUNDING_MS, toFirstState } from "./replace-source.ts";
+import { findReplacement, ROUNDING_MS, toFirstState } from "./replace-source.ts";
+import { requireAgreement } from "./require-agreement.ts";
 import type { SenderClient } from "./sender-client.ts";
 import type { WireMetadata } from "./wire.ts";
 
@@ -83,7 +77,9 @@ export async function syncShow(
   if (replacement !== undefined) await writer.replaceSource(replacement);
   requireSameSource(name, writer.metadata.text, sender);
   const held = await writer.lastHeld();
-  const parts = { sender, writer, state: replacement?.state ?? state, held };
+  const now = replacement?.state ?? state;
+  const isFirst = now.idOffset > 0 && (await writer.lastId()) <= now.idOffset;
+  const parts = { sender, writer, state: now, held, isFirst };
   const pass = new ShowPass(setting, parts, replacement !== undefined);
   await pass.pullSegments(signal);
   await pass.pullEvents(signal);
@@ -112,23 +108,9 @@ async function agree(
   } catch (error) {
     if (!replaceSource || !(error instanceof AppError) || error.code !== "mismatch") throw error;
   }
-  requireSameFormat(name, known.metadata.text, sender);
+  requireSameSound(name, known.metadata.text, sender);
   const state = await findReplacement(name, known, { sender, client }, signal);
   return { uniqueId: sender.unique_id, state };
-}
-
-async function requireAgreement(
-  name: string,
-  { metadata, state, lastHeld }: RecipientView,
-  { sender, client }: { sender: WireMetadata; client: SenderClient },
-  signal: AbortSignal,
-): Promise<void> {
-  requireSameSource(name, metadata.text, sender);
-  requireNotBehind(name, state, sender);
-  if (lastHeld === undefined || isOfFormerSource(lastHeld, state)) return;
-  const id = lastHeld.id - state.idOffset;
-  const digests = await client.digests(name, { startId: id, endId: id }, signal);
-  requireSameRow(name, { id, crc32: lastHeld.crc32 }, digests ?? []);
 }
 
 /** What was agreed upon holds for what was looked at; another pass may have come between. */
@@ -142,6 +124,8 @@ type PassParts = {
   writer: RecipientWriter;
   state: RecipientState;
   held: SegmentHead | undefined;
+  /** Whether nothing of a sender that took the place of another was ever stored. */
+  isFirst: boolean;
 };
 
 class ShowPass {
@@ -152,6 +136,7 @@ class ShowPass {
   #state: RecipientState;
   /** The newest row held, for the time at which a hole behind it begins. */
   #previous: SegmentHead | undefined;
+  #isFirst: boolean;
   #counts = { segments: 0, bytes: 0, events: 0, skipped: 0 };
   #holes: { startMs: number; endMs: number } | undefined;
 
@@ -162,6 +147,7 @@ class ShowPass {
     this.#writer = parts.writer;
     this.#state = parts.state;
     this.#previous = parts.held;
+    this.#isFirst = parts.isFirst;
   }
 
   summary(): SyncSummary {
@@ -227,7 +213,8 @@ class ShowPass {
     const firstMissing = lastSyncedId + 1;
     const id = segment.id - idOffset;
     const previous = this.#previous;
-    const isFirst = previous !== undefined && isOfFormerSource(previous, this.#state);
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
     this.#previous = segment;
     this.#state = { ...this.#state, lastSyncedId: id };
     const missing = id - firstMissing;

@@ -11,7 +11,10 @@ const TEXT_CHARS_MAX = 200;
 /** A title with its escapes is far below; nothing that an event tells needs more. */
 const EVENT_CHARS_MAX = 16_384;
 
-const id = z.int().min(0);
+/** Room for more segments than there are milliseconds in 8,000 years, and for the ids of many senders behind each other. */
+const ID_MAX = 2 ** 48;
+
+const id = z.int().min(0).max(ID_MAX);
 const moment = z.int().min(-MOMENT_MS_MAX).max(MOMENT_MS_MAX);
 const text = z.string().max(TEXT_CHARS_MAX);
 

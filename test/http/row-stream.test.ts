@@ -45,7 +45,7 @@ async function ask(query: string, accept: string): Promise<Response> {
 async function readAll(response: Response): Promise<WireSegment[]> {
   assert.ok(response.body);
   const rows: WireSegment[] = [];
-  for await (const batch of readStream(response.body, createCborReader(), 1000))
+  for await (const batch of readStream(response.body, createCborReader(), { rowsMax: 1000, isStream: true }))
     rows.push(...structuredClone(batch));
   return rows;
 }
@@ -94,7 +94,7 @@ test("rows that are deleted while a slow client reads are left out, and no reade
     },
   );
   assert.ok(response.body);
-  const batches = readStream(response.body, createCborReader(), 10);
+  const batches = readStream(response.body, createCborReader(), { rowsMax: 10, isStream: true });
   assert.equal((await batches.next()).value?.[0]?.id, 1);
   assert.equal(countOpen(large), 1);
   runSql(large, "DELETE FROM segments WHERE id > 290");

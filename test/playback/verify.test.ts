@@ -261,6 +261,34 @@ describe("--remote", () => {
     assert.deepEqual(readRows(copy).slice(2), readRows(source));
   });
 
+  test("a damaged segment stays as it is where the sender has another under its id", async () => {
+    using dir = tempDir();
+    const senderDir = join(dir.path, "sender");
+    const archive = join(dir.path, "archive");
+    mkdirSync(senderDir);
+    const source = await createShow(senderDir);
+    await using sender = await startSender(senderDir);
+    await syncHere({ url: sender.url, directory: archive, show: "a" });
+    const copy = join(archive, "a.sqlite");
+    for (const id of [4, 7, 14]) changeAudio(copy, id, flipBit, true);
+    const before = readRows(copy);
+    runSql(source, "UPDATE segments SET timestamp_ms = timestamp_ms + 3600000 WHERE id IN (4, 14)");
+    changeAudio(source, 4, flipBit);
+    changeAudio(source, 7, flipBit, true);
+    const result = await runCli(["verify", archive, "--remote", sender.url]);
+    assertDamaged(result, "a", /segment 4: the sender has another/, /segment 7: .* was damaged on its way/);
+    const rows = readRows(copy);
+    assert.deepEqual(rows.slice(0, 13), before.slice(0, 13), "those two stay");
+    assert.equal(rows[13]?.audio_data, readRows(source)[13]?.audio_data, "what has the right CRC is taken");
+
+    runSql(
+      source,
+      "DELETE FROM segments WHERE id > 10; UPDATE sqlite_sequence SET seq = 10 WHERE name = 'segments'",
+    );
+    const behind = await runCli(["verify", archive, "--remote", sender.url]);
+    assertDamaged(behind, "a", /not mended: .*only ever had 10/);
+  });
+
   test("damage of a sender's own database is told and left as it is", async () => {
     using dir = tempDir();
     const path = await createShow(dir.path);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { toEndMs } from "../../src/core/segment.ts";
+import { SqliteShowReader } from "../../src/store/sqlite-show-reader.ts";
 import { assertRefused } from "../support/refusal.ts";
 import { runCli } from "../support/run-cli.ts";
 import {
@@ -106,7 +107,9 @@ test("a sender that was built anew is refused with what to do, and then gone on 
   assert.deepEqual(readHoles(link.copy), [["source-replaced", Math.round(firstEndMs), startMs]]);
   assert.equal(readMetadata(link.copy)["source_unique_id"], readMetadata(source)["unique_id"]);
   assert.deepEqual(
-    readEvents(link.copy).map(({ source_id: id, timestamp_ms: ms }) => [id, ms]),
+    readEvents(link.copy)
+      .filter(({ kind }) => kind !== "source-replaced")
+      .map(({ source_id: id, timestamp_ms: ms }) => [id, ms]),
     [
       [null, AIR_START_MS],
       [null, Math.round(firstEndMs)],
@@ -159,16 +162,83 @@ test("a sender that was restored from an older copy is gone on with when it has 
   assert.equal(readCursor(link.copy), 7);
 });
 
-test("a sender that has nothing yet is followed, and the hole is booked when there is sound", async () => {
+test("a sender that has nothing yet is refused until it has something", async () => {
   await using link = await Link.start();
   const source = await link.build({});
-  assert.equal((await link.replace()).segments, 0);
+  const before = snapshot(link.run.directory);
+  assertRefused(await runSync({ ...link.run, args: ["--replace-source"] }), 1, "no segments yet");
+  assert.deepEqual(snapshot(link.run.directory), before);
+  await appendSession(source, { startMs: AIR_START_MS + 90_000, segments: 2 });
+  assert.equal((await link.replace()).segments, 2);
+});
+
+test("the hole is booked once, whatever is trimmed afterwards, and with what a killed pass had begun", async () => {
+  await using link = await Link.start();
+  const startMs = AIR_START_MS + 60_000;
+  const source = await link.build({ sessions: [{ startMs, segments: 6 }] });
+  link.sender.tamper = ({ resource, url }) =>
+    resource === "segments" && Number(url.searchParams.get("limit")) > 1
+      ? { json: {}, status: 500 }
+      : undefined;
+  assertRefused(await runSync({ ...link.run, args: ["--replace-source"] }), 1, "500");
+  link.sender.tamper = () => undefined;
+  const { firstEndMs } = link;
   assert.deepEqual(readHoles(link.copy), []);
-  const startMs = AIR_START_MS + 90_000;
-  await appendSession(source, { startMs, segments: 2 });
+  assert.equal((await syncWell(link.run)).segments, 6);
+  runSql(link.copy, "DELETE FROM segments WHERE id > 10");
+  await appendSession(source, { startMs: startMs + 6050, segments: 2 });
   assert.equal((await syncWell(link.run)).segments, 2);
-  assert.deepEqual(readHoles(link.copy), [["source-replaced", Math.round(link.firstEndMs), startMs]]);
-  assert.equal((await syncWell(link.run)).segments, 0);
+  assert.deepEqual(readHoles(link.copy), [["source-replaced", Math.round(firstEndMs), startMs]]);
+});
+
+test("sessions do not go on over a replacement, though the new sender was in the middle of one", async () => {
+  await using link = await Link.start();
+  const startMs = AIR_START_MS + 5000;
+  for (const delayMs of [0, 20_000]) {
+    await link.build({ sessions: [{ startMs: startMs + delayMs, segments: 20 }] });
+    await link.replace();
+  }
+  await using reader = new SqliteShowReader(link.copy);
+  const sessions = await reader.sessions({ fromMs: 0, toMs: 2 * AIR_START_MS });
+  assert.deepEqual(
+    sessions.map(({ startId }) => startId),
+    [1, 17, 34],
+  );
+  for (const [index, { startMs: nextMs }] of sessions.slice(1).entries()) {
+    assert.ok((sessions[index]?.endMs ?? Infinity) <= nextMs + 1);
+  }
+});
+
+test("events that both senders tell are kept once, and a bad row that is not wanted is no obstacle", async () => {
+  await using link = await Link.start();
+  const { unique_id: id } = readMetadata(join(link.run.directory, "..", "sender", "a.sqlite"));
+  assert.ok(id);
+  const source = await link.build({
+    sessions: [
+      { startMs: AIR_START_MS, segments: 4 },
+      { startMs: AIR_START_MS + 60_000, segments: 4 },
+    ],
+    events: [
+      { timestampMs: AIR_START_MS, ...TITLE },
+      { timestampMs: AIR_START_MS + 61_000, ...TITLE },
+    ],
+    metadata: { unique_id: id },
+  });
+  runSql(source, "UPDATE segments SET crc32 = 1 WHERE id <= 4");
+  runSql(link.copy, "DELETE FROM segments");
+  runSql(link.copy, "INSERT INTO segments SELECT 10, 1700000009000, 0, 48000, 1, NULL, x'00'");
+  assert.equal((await link.replace()).segments, 4);
+  const titles = readEvents(link.copy).filter(({ kind }) => kind === "title");
+  assert.deepEqual(
+    titles.map(({ timestamp_ms: ms }) => ms - AIR_START_MS),
+    [0, 61_000],
+  );
+  const [replaced] = readEvents(link.copy).filter(({ kind }) => kind === "source-replaced");
+  assert.deepEqual(replaced?.data["former"], {
+    source_unique_id: id,
+    last_synced_id: "10",
+    last_synced_event_id: "1",
+  });
 });
 
 test("one of another format is refused all the same, and one that fits is synced as ever", async () => {
@@ -180,6 +250,11 @@ test("one of another format is refused all the same, and one that fits is synced
   });
   const before = snapshot(link.run.directory);
   assertRefused(await runSync({ ...link.run, args: ["--replace-source"] }), 1, "bitrate");
+  await link.build({
+    sessions: [{ startMs: AIR_START_MS + 60_000, segments: 2 }],
+    metadata: { channels: "2" },
+  });
+  assertRefused(await runSync({ ...link.run, args: ["--replace-source"] }), 1, "channels");
   assert.deepEqual(snapshot(link.run.directory), before);
 });
 
