@@ -101,6 +101,12 @@ export function toRecipientMetadata(sender: WireMetadata): MetadataText {
   };
 }
 
+/** Where a new recipient begins: what its sender deleted before is no hole. */
+export function toFirstState(sender: WireMetadata): RecipientState {
+  const firstId = sender.max_id === 0 ? (sender.last_id ?? 0) + 1 : sender.min_id;
+  return { lastSyncedId: Math.max(0, firstId - 1), lastSyncedEventId: 0, idOffset: 0 };
+}
+
 function toMismatch(
   name: string,
   key: string,

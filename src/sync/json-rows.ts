@@ -15,8 +15,17 @@ const BLANK: readonly number[] = [...Buffer.from(" \t\r\n")];
 /** A row has eight values, and unknown ones may come; a megabyte of empty lists would be far more memory than that. */
 const VALUES_MAX = 1000;
 
-/** Where in the answer the next byte is: before the array, in it between rows, within a row, behind the array. */
-type Place = "before" | "between" | "row" | "behind";
+/** Where in the answer the next byte is: before the array, at its beginning, within a row, behind a row, behind a comma, behind the array. */
+type Place = "before" | "first" | "row" | "next" | "comma" | "behind";
+
+/** What may come where there is no row, and where one is then. */
+const STEPS: Readonly<Record<Exclude<Place, "row">, Readonly<Record<number, Place>>>> = {
+  before: { [ARRAY]: "first" },
+  first: { [OBJECT]: "row", [ARRAY_END]: "behind" },
+  next: { [COMMA]: "comma", [ARRAY_END]: "behind" },
+  comma: { [OBJECT]: "row" },
+  behind: {},
+};
 
 /**
  * Cuts a JSON array (RFC 8259) of objects into them as its bytes come, so that what came whole before an answer breaks off can be kept.
@@ -66,15 +75,14 @@ export class JsonRowReader implements RowReader {
     if (this.#place === "row") return this.#readWithin(byte);
     if (BLANK.includes(byte)) return false;
     if (this.#place === "before" && BYTE_ORDER_MARK.includes(byte)) return false;
-    if (this.#place === "before" && byte === ARRAY) this.#place = "between";
-    else if (this.#place === "between" && byte === ARRAY_END) this.#place = "behind";
-    else if (this.#place === "between" && byte === OBJECT) this.#beginRow();
-    else if (this.#place !== "between" || byte !== COMMA) throw toCorrupt("no JSON array of rows");
+    const place = STEPS[this.#place][byte];
+    if (place === undefined) throw toCorrupt("no JSON array of rows");
+    if (place === "row") this.#beginRow();
+    this.#place = place;
     return false;
   }
 
   #beginRow(): void {
-    this.#place = "row";
     this.#rowOffset = this.#offset - 1;
     this.#depth = 1;
     this.#values = 0;
@@ -104,7 +112,7 @@ export class JsonRowReader implements RowReader {
   #takeRow(bytes: Uint8Array): unknown {
     const text = new TextDecoder().decode(bytes.subarray(this.#rowOffset, this.#offset));
     this.#consume();
-    this.#place = "between";
+    this.#place = "next";
     try {
       return JSON.parse(text);
     } catch (error) {

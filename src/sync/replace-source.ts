@@ -1,6 +1,7 @@
 import { AppError } from "../core/app-error.ts";
 import { type SegmentHead, toEndMs } from "../core/segment.ts";
 import type { RecipientState, RecipientView } from "../store/recipient-writer.ts";
+import { toFirstState } from "./agreement.ts";
 import { requireInRange } from "./check-rows.ts";
 import type { SenderClient } from "./sender-client.ts";
 import type { WireMetadata } from "./wire.ts";
@@ -35,12 +36,6 @@ export async function findReplacement(
   const firstId = await findFirstId(name, heldEndMs, source, signal);
   const lastSyncedEventId = await findLastEventId(name, heldEndMs, source, signal);
   return { lastSyncedId: Math.max(0, firstId - 1), lastSyncedEventId, idOffset };
-}
-
-/** Of a new recipient: what its sender deleted before is no hole. */
-export function toFirstState(sender: WireMetadata): RecipientState {
-  const firstId = sender.max_id === 0 ? (sender.last_id ?? 0) + 1 : sender.min_id;
-  return { lastSyncedId: Math.max(0, firstId - 1), lastSyncedEventId: 0, idOffset: 0 };
 }
 
 /** Whether a row that is held came from a sender that was replaced since. */

@@ -7,10 +7,16 @@ import type {
   RecipientView,
   RecipientWriter,
 } from "../store/recipient-writer.ts";
-import { requireSameSound, requireSameSource, requireUsable, toRecipientMetadata } from "./agreement.ts";
+import {
+  requireSameSound,
+  requireSameSource,
+  requireUsable,
+  toFirstState,
+  toRecipientMetadata,
+} from "./agreement.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { toCheckedEvents, toCheckedSegments, toRowExpectation } from "./check-rows.ts";
-import { findReplacement, ROUNDING_MS, toFirstState } from "./replace-source.ts";
+import { findReplacement, ROUNDING_MS } from "./replace-source.ts";
 import { requireAgreement } from "./require-agreement.ts";
 import type { SenderClient } from "./sender-client.ts";
 import type { WireMetadata } from "./wire.ts";
