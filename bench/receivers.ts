@@ -9,8 +9,8 @@ import { toWholeNumber } from "../src/cli/options.ts";
 import { startProcess } from "../test/support/run-cli.ts";
 import { createBenchDatabase } from "./support/bench-database.ts";
 import { inBenchDirectory } from "./support/bench-directory.ts";
-import { SHOWS_TEXT, startBenchStation, startRecorder, toShowPath } from "./support/bench-shows.ts";
-import { findFaults, type Span } from "./support/check-show.ts";
+import { SHOWS_TEXT, startBenchStation, startRecorder } from "./support/bench-shows.ts";
+import { findAllFaults, type Span } from "./support/check-show.ts";
 import { describeMachine } from "./support/machine.ts";
 import { say, toVerdict } from "./support/verdict.ts";
 
@@ -84,11 +84,7 @@ async function measure(home: string, { shows: count, receivers, seconds }: Optio
   await delay(TAIL_MS);
   const { status, stderr } = await recorder.stop();
   if (status !== 0) throw new Error(`record ended with ${status}: ${stderr}`);
-  const faults: string[] = [];
-  for (const show of shows) {
-    const found = await findFaults(toShowPath(home, show), span, show.bitrateKbps);
-    if (found.length > 0) faults.push(`${show.name}: ${found.join("; ")}`);
-  }
+  const faults = await findAllFaults(home, shows, span);
   const lateness: Lateness = JSON.parse(readFileSync(file, "utf8"));
   return { lateness, bytes, faults };
 }

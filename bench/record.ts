@@ -12,9 +12,8 @@ import {
   startBenchStation,
   startPlainFfmpeg,
   startRecorder,
-  toShowPath,
 } from "./support/bench-shows.ts";
-import { findFaults, type Span } from "./support/check-show.ts";
+import { findAllFaults, type Span } from "./support/check-show.ts";
 import { inBenchDirectory } from "./support/bench-directory.ts";
 import { describeMachine, readBusyTimes, toBusyCores } from "./support/machine.ts";
 import { readCpuSeconds, readPssBytes } from "./support/process-tree.ts";
@@ -73,7 +72,7 @@ async function runBench(directory: string, { shows: count, seconds }: Options): 
   const after = await measurePlain(bench, (seconds / 2) * 1000);
   await station.stop();
   say("reading what was recorded ...\n");
-  const faults = await findAllFaults(bench, recorded.span);
+  const faults = await findAllFaults(directory, shows, recorded.span);
   printLoads([
     ["plain ffmpeg, before", before],
     ["record", recorded.load],
@@ -147,16 +146,6 @@ async function measureLoad(
     stationCores: (last.stationCpuS - first.stationCpuS) / seconds,
     allCores: toBusyCores(busy, readBusyTimes()),
   };
-}
-
-/** What is wrong with any of the recordings, one line for each show that is not whole. */
-async function findAllFaults({ shows, directory }: Bench, span: Span): Promise<string[]> {
-  const lines: string[] = [];
-  for (const show of shows) {
-    const faults = await findFaults(toShowPath(directory, show), span, show.bitrateKbps);
-    if (faults.length > 0) lines.push(`${show.name}: ${faults.join("; ")}`);
-  }
-  return lines;
 }
 
 function printLoads(rows: readonly (readonly [string, Load])[]): void {

@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import { SAMPLE_RATE } from "../../src/core/show.ts";
 import type { SecondRun } from "../../src/station/tone-clock-report.ts";
+import { type BenchShow, toShowPath } from "./bench-shows.ts";
 import { measureSession, type RawSession, readSessions } from "../../test/support/measure.ts";
 
 /** A span of Unix time. */
@@ -64,4 +65,18 @@ function readGapReasons(path: string, span: Span): string[] {
     .prepare(sql)
     .all(span.toMs, span.fromMs)
     .map((row) => String(row["reason"]));
+}
+
+/** The same for all recordings of a directory, one line for each show that is not whole. */
+export async function findAllFaults(
+  directory: string,
+  shows: readonly BenchShow[],
+  span: Span,
+): Promise<string[]> {
+  const lines: string[] = [];
+  for (const show of shows) {
+    const faults = await findFaults(toShowPath(directory, show), span, show.bitrateKbps);
+    if (faults.length > 0) lines.push(`${show.name}: ${faults.join("; ")}`);
+  }
+  return lines;
 }

@@ -28,7 +28,7 @@ import {
   readRows,
   runSql,
 } from "../support/sender-database.ts";
-import { startSender } from "../support/sender-server.ts";
+import { type SenderServer, startSender } from "../support/sender-server.ts";
 import { snapshot } from "../support/snapshot.ts";
 import { syncHere } from "../support/sync.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -210,15 +210,24 @@ describe("rows that were trimmed", () => {
   });
 });
 
+type Copied = AsyncDisposable & { source: string; sender: SenderServer; archive: string };
+
+/** A sender with a show, and a directory with a recipient of it. */
+async function startCopied(directory: string): Promise<Copied> {
+  const senderDir = join(directory, "sender");
+  const archive = join(directory, "archive");
+  mkdirSync(senderDir);
+  const source = await createShow(senderDir);
+  const sender = await startSender(senderDir);
+  await syncHere({ url: sender.url, directory: archive, show: "a" });
+  return { source, sender, archive, [Symbol.asyncDispose]: () => sender[Symbol.asyncDispose]() };
+}
+
 describe("--remote", () => {
   test("finds a segment that differs from the sender's, and what only one side has is no difference", async () => {
     using dir = tempDir();
-    const senderDir = join(dir.path, "sender");
-    const archive = join(dir.path, "archive");
-    mkdirSync(senderDir);
-    const source = await createShow(senderDir);
-    await using sender = await startSender(senderDir);
-    await syncHere({ url: sender.url, directory: archive, show: "a" });
+    await using copied = await startCopied(dir.path);
+    const { source, sender, archive } = copied;
     runSql(source, "DELETE FROM segments WHERE id < 3");
     runSql(join(archive, "a.sqlite"), "DELETE FROM segments WHERE id = 5");
     const same = await runCli(["verify", archive, "--remote", sender.url]);
@@ -236,12 +245,8 @@ describe("--remote", () => {
 
   test("damaged segments of a copy are fetched again, as long as the sender has them", async () => {
     using dir = tempDir();
-    const senderDir = join(dir.path, "sender");
-    const archive = join(dir.path, "archive");
-    mkdirSync(senderDir);
-    const source = await createShow(senderDir);
-    await using sender = await startSender(senderDir);
-    await syncHere({ url: sender.url, directory: archive, show: "a" });
+    await using copied = await startCopied(dir.path);
+    const { source, sender, archive } = copied;
     const copy = join(archive, "a.sqlite");
     changeAudio(copy, 4, flipBit, true);
     runSql(copy, "UPDATE segments SET crc32 = 1 WHERE id = 11");
@@ -263,12 +268,8 @@ describe("--remote", () => {
 
   test("a damaged segment stays as it is where the sender has another under its id", async () => {
     using dir = tempDir();
-    const senderDir = join(dir.path, "sender");
-    const archive = join(dir.path, "archive");
-    mkdirSync(senderDir);
-    const source = await createShow(senderDir);
-    await using sender = await startSender(senderDir);
-    await syncHere({ url: sender.url, directory: archive, show: "a" });
+    await using copied = await startCopied(dir.path);
+    const { source, sender, archive } = copied;
     const copy = join(archive, "a.sqlite");
     for (const id of [4, 7, 14]) changeAudio(copy, id, flipBit, true);
     const before = readRows(copy);

@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { tieSockets } from "./tie-sockets.ts";
+
 /** Bytes on their way are few, as on a line that is slow. */
 const TICK_MS = 50;
 
@@ -30,18 +32,7 @@ export async function startSlowLine(
   const server = createServer((client) => {
     const target = connect(targetPort, "127.0.0.1");
     target.pause();
-    for (const [socket, other] of [
-      [client, target],
-      [target, client],
-    ] as const) {
-      sockets.add(socket);
-      socket
-        .on("error", () => {})
-        .on("close", () => {
-          sockets.delete(socket);
-          other.destroy();
-        });
-    }
+    tieSockets(client, target, sockets);
     client.on("data", (chunk) => void target.write(chunk));
     void (async () => {
       while (!client.destroyed && !stopped.signal.aborted) {

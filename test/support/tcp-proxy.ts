@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
+import { tieSockets } from "./tie-sockets.ts";
+
 /** A line between a client and a server on loopback that can be cut. Bind it with `await using`. */
 export type TcpProxy = AsyncDisposable & {
   readonly port: number;
@@ -18,20 +20,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     if (performance.now() < closedUntilMs) return void client.resetAndDestroy();
     connections++;
     const target = connect(targetPort, "127.0.0.1");
-    for (const [socket, other] of [
-      [client, target],
-      [target, client],
-    ] as const) {
-      sockets.add(socket);
-      // What ends one side ends the other.
-      socket
-        .on("error", () => {})
-        .on("close", () => {
-          sockets.delete(socket);
-          other.destroy();
-        });
-      socket.pipe(other);
-    }
+    tieSockets(client, target, sockets);
+    client.pipe(target).pipe(client);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
