@@ -1,3 +1,3 @@
 import { testRetentionRace } from "./retention-race.ts";
 
-testRetentionRace({ runs: 40 });
+testRetentionRace({ runs: 15 });

@@ -21,7 +21,7 @@ import { tempDir } from "../support/temp-dir.ts";
 const BYTES_PER_SECOND = 16_000;
 
 /** A row is ten seconds of 16 kbit/s. */
-const ROWS = 8;
+const ROWS = 6;
 const ROW_BYTES = 20_000;
 const CUT_MS = { min: 3500, max: 5500 };
 
