@@ -38,6 +38,10 @@ export class FrameParser implements StreamParser {
     this.#syntax = SYNTAXES[format];
   }
 
+  get heldBytes(): number {
+    return this.#queue.length;
+  }
+
   get skippedBytes(): number {
     return this.#skippedBytes;
   }

@@ -25,6 +25,10 @@ export class OggStreamParser implements StreamParser {
   #isOver = false;
   #skippedBytes = 0;
 
+  get heldBytes(): number {
+    return this.#queue.length;
+  }
+
   get skippedBytes(): number {
     return this.#skippedBytes;
   }

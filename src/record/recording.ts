@@ -2,6 +2,7 @@ import type { CutPiece, Cutter } from "../audio/cutter.ts";
 import { createCutter } from "../audio/create-cutter.ts";
 import { ENCODER_DELAY_SAMPLES } from "../audio/encoder.ts";
 import type { Level } from "../audio/level-meter.ts";
+import { toSeconds } from "../audio/frame.ts";
 import { AppError } from "../core/app-error.ts";
 import { SAMPLE_RATE, type ShowFormat } from "../core/show.ts";
 import type { Clock } from "../core/clock.ts";
@@ -120,7 +121,7 @@ export class Recording {
     this.#marks.add(heard, history.endSeconds);
     const last = heard.frames.at(-1);
     if (last === undefined) return;
-    const durationSeconds = heard.frames.reduce((sum, frame) => sum + frame.durationSeconds, 0);
+    const durationSeconds = toSeconds(heard.isFirstHeldBack ? heard.frames.slice(1) : heard.frames);
     const { endSeconds } = history;
     const wasUnsettled = air.unsettledSeconds;
     air.observe(heard.arrivalMs, {

@@ -45,8 +45,9 @@ export async function resumeRecording(
   if (point.input !== station.stream.format) return undefined;
   const awayMs = station.air.toUnixMs(clock.monotonicMs()) - point.heardMs;
   if (awayMs > AWAY_MS_MAX) return undefined;
-  const frames = history.frames.map((frame) => frame.bytes);
-  const frameMs = (history.frames.at(-1)?.durationSeconds ?? 0) * 1000;
+  const held = history.since();
+  const frames = held.map((frame) => frame.bytes);
+  const frameMs = (held.at(-1)?.durationSeconds ?? 0) * 1000;
   // Where the clock was set back meanwhile, only frames that prove it can be joined.
   const lastArrivalMs = awayMs < 0 ? -Infinity : clock.monotonicMs() - awayMs;
   const lost = { frames, frameMs, lastArrivalMs };

@@ -41,6 +41,8 @@ export type Heard = {
   arrivalMs: number;
   /** Set where bytes that were no frame came before these frames: there may be sound that is lost. */
   isBehindDamage?: boolean;
+  /** Set where the first frame had come as a whole before: it is held back until the next one begins. */
+  isFirstHeldBack?: boolean;
   /** Set where these frames come from a new connection and go on exactly after the ones before. */
   stitch?: Stitch;
   /** Set where the station begins to code its sound in another way. */
@@ -213,6 +215,7 @@ export class StationStream {
   }
 
   #hear({ audio, titles, arrivalMs }: Chunk): Heard {
+    const { heldBytes } = this.#parser;
     const frames = this.#parser.push(audio);
     this.#lastArrivalMs = arrivalMs;
     this.#newest = audio;
@@ -223,7 +226,10 @@ export class StationStream {
       : { bytes: 0, sinceMs: arrivalMs };
     this.#measureBurst(arrivalMs);
     const titlesToTell = [...titles, ...this.#parser.takeTitles()];
-    const told = { titles: titlesToTell, arrivalMs, isBehindDamage: this.#takeDamage(frames) };
+    const isBehindDamage = this.#takeDamage(frames);
+    const [first] = frames;
+    const isFirstHeldBack = !isBehindDamage && first !== undefined && first.bytes.length <= heldBytes;
+    const told = { titles: titlesToTell, arrivalMs, isBehindDamage, isFirstHeldBack };
     const formatChange = this.#takeFormatChange();
     return formatChange === undefined ? { frames, ...told } : { frames, ...told, formatChange };
   }

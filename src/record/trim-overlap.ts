@@ -84,7 +84,7 @@ export async function trimOverlap(
 function leaveOut(batches: readonly Heard[], startMs: number, endMs: number): Heard[] {
   let frameEndMs = startMs;
   const isNew = (frame: Frame): boolean => (frameEndMs += frame.durationSeconds * 1000) > endMs;
-  return batches.map((heard) => ({ ...heard, frames: heard.frames.filter(isNew) }));
+  return batches.map((heard) => ({ ...heard, frames: heard.frames.filter(isNew), isFirstHeldBack: false }));
 }
 
 /** A recording of which nothing is encoded yet, instead of what was durable of the one before. */

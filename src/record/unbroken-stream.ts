@@ -59,7 +59,7 @@ export async function* toUnbrokenStream(
       if (signal.aborted || isHopeless) return { ending, next: undefined };
       parts.onLost(ending);
       burstMs = Math.max(burstMs, station.stream.burstMs);
-      const frames = history.frames.map((frame) => frame.bytes);
+      const frames = history.since().map((frame) => frame.bytes);
       const search: Search = {
         lost: { frames, frameMs, lastArrivalMs },
         burstMs,
