@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import type { ArrivedSound } from "./arrived-sound.ts";
 import { EarliestArrivals } from "./earliest-arrivals.ts";
 
 /** How long arrivals are looked at before the start is settled, and before it is known well enough to be told. */
@@ -40,12 +41,6 @@ const DATE_ROUNDING_MS = 500;
 const ANSWER_MS_MAX = 500;
 
 const MINUTE_MS = 60_000;
-
-/**
- * Frames that came together: where the first and the last of them begin, in the sound of the recording, and whether there were bytes
- * before them that are no frames.
- */
-export type ArrivedSound = { firstSeconds: number; lastSeconds: number; isBehindDamage?: boolean };
 
 type Arrival = ArrivedSound & { arrivalMs: number; boundMs: number };
 

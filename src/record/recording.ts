@@ -2,7 +2,6 @@ import type { CutPiece, Cutter } from "../audio/cutter.ts";
 import { createCutter } from "../audio/create-cutter.ts";
 import { ENCODER_DELAY_SAMPLES } from "../audio/encoder.ts";
 import type { Level } from "../audio/level-meter.ts";
-import { toSeconds } from "../audio/frame.ts";
 import { AppError } from "../core/app-error.ts";
 import { SAMPLE_RATE, type ShowFormat } from "../core/show.ts";
 import type { Clock } from "../core/clock.ts";
@@ -11,6 +10,7 @@ import type { NewShowEvent } from "../core/show-event.ts";
 import type { ResumeUpdate } from "../store/recording-state.ts";
 import type { Extras, ShowWriter } from "../store/sqlite-show-writer.ts";
 import type { AirClock } from "./air-clock.ts";
+import { toArrivedSound } from "./arrived-sound.ts";
 import { EventMarks } from "./event-marks.ts";
 import type { FrameHistory } from "./frame-history.ts";
 import type { GapLedger } from "./gap-ledger.ts";
@@ -29,9 +29,6 @@ const PRE_ROLL_FRAMES = 8;
  * a second that may come at once, less than two turns are lost in a kill.
  */
 const INPUT_PACE = 1.4;
-
-/** A long page of Ogg is sent when its last packet is complete: only its end is as new as its arrival. */
-const NEWEST_SECONDS = 0.05;
 
 export type RecordingParts = {
   format: ShowFormat;
@@ -119,16 +116,10 @@ export class Recording {
     const { air, history, onArrival } = this.#parts;
     onArrival(heard.arrivalMs);
     this.#marks.add(heard, history.endSeconds);
-    const last = heard.frames.at(-1);
-    if (last === undefined) return;
-    const durationSeconds = toSeconds(heard.isFirstHeldBack ? heard.frames.slice(1) : heard.frames);
-    const { endSeconds } = history;
+    const sound = toArrivedSound(heard, history.endSeconds);
+    if (sound === undefined) return;
     const wasUnsettled = air.unsettledSeconds;
-    air.observe(heard.arrivalMs, {
-      firstSeconds: endSeconds - durationSeconds,
-      lastSeconds: endSeconds - Math.min(last.durationSeconds, NEWEST_SECONDS),
-      isBehindDamage: heard.isBehindDamage ?? false,
-    });
+    air.observe(heard.arrivalMs, sound);
     if (air.unsettledSeconds !== wasUnsettled) this.#splitAtUnsettled();
     this.#saveInput();
   }
