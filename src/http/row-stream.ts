@@ -1,3 +1,4 @@
+import { discard } from "../core/garbage.ts";
 import type { IdRange, ShowReader } from "../store/show-reader.ts";
 import { toCborSequence } from "../sync/cbor-sequence.ts";
 import { toCborSegment } from "../sync/wire.ts";
@@ -39,6 +40,8 @@ async function* readBatches(
     if (last === undefined) return;
     nextId = last.id + 1;
     left -= segments.length;
-    yield toCborSequence(segments.map(toCborSegment));
+    const encoded = toCborSequence(segments.map(toCborSegment));
+    discard(2 * encoded.length);
+    yield encoded;
   }
 }

@@ -13,8 +13,11 @@ import {
 import { openShowDatabase } from "./sqlite-schema.ts";
 import type { Sqlite } from "./sqlite.ts";
 
-/** Segments read by one statement, so that none holds the thread for long. */
-const ROWS_PER_STATEMENT = 16;
+/** Row by row: how much a row would be is known before it is read. */
+const NEXT_SEGMENT_SQL = `
+  SELECT ${SEGMENT_COLUMNS} FROM segments
+  WHERE id = (SELECT min(id) FROM segments WHERE id BETWEEN ? AND ?) AND length(audio_data) <= ?
+`;
 
 /** The first row, every boundary, and the first row of each sender that took the place of another, each with its successor's id, and the last row before that. */
 const SESSIONS_SQL = `
@@ -59,28 +62,16 @@ export class SqliteShowReader implements ShowReader {
 
   async segments(range: IdRange & { limit: number; bytesMax: number }): Promise<Segment[]> {
     const segments: Segment[] = [];
-    let startId = range.startId;
-    let bytes = 0;
-    while (segments.length < range.limit && startId <= range.endId) {
-      const rows = this.#sqlite.all(
-        `SELECT ${SEGMENT_COLUMNS} FROM segments WHERE id IN (
-           SELECT id FROM (
-             SELECT id, sum(size) OVER (ORDER BY id) AS bytes, row_number() OVER (ORDER BY id) AS number
-             FROM (SELECT id, length(audio_data) AS size FROM segments WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?)
-           ) WHERE bytes <= ? OR (number = 1 AND ?)
-         ) ORDER BY id`,
-        startId,
-        range.endId,
-        Math.min(ROWS_PER_STATEMENT, range.limit - segments.length),
-        range.bytesMax - bytes,
-        segments.length === 0 ? 1 : 0,
-      );
-      const last = rows.at(-1);
-      if (last === undefined) break;
-      const read = rows.map(toSegment);
-      segments.push(...read);
-      bytes += read.reduce((sum, segment) => sum + segment.audioData.length, 0);
-      startId = Number(last["id"]) + 1;
+    let { startId } = range;
+    let bytesLeft = range.bytesMax;
+    while (segments.length < range.limit) {
+      const bytesMax = segments.length === 0 ? Number.MAX_SAFE_INTEGER : bytesLeft;
+      const row = this.#sqlite.get(NEXT_SEGMENT_SQL, startId, range.endId, bytesMax);
+      if (row === undefined) break;
+      const segment = toSegment(row);
+      segments.push(segment);
+      bytesLeft -= segment.audioData.length;
+      startId = segment.id + 1;
     }
     return segments;
   }

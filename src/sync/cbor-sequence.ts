@@ -56,7 +56,7 @@ class Encoder {
   #end = 0;
 
   constructor(bytesMax: number) {
-    this.#buffer = new Uint8Array(bytesMax);
+    this.#buffer = Buffer.allocUnsafeSlow(bytesMax);
   }
 
   get bytes(): Uint8Array {

@@ -1,4 +1,5 @@
 import { AppError } from "../core/app-error.ts";
+import { discard } from "../core/garbage.ts";
 import { type Segment, type SegmentHead, toEndMs } from "../core/segment.ts";
 import { type Gap, type NewShowEvent, toGapEvent } from "../core/show-event.ts";
 import type {
@@ -14,7 +15,6 @@ import {
   toFirstState,
   toRecipientMetadata,
 } from "./agreement.ts";
-import { collectGarbage } from "./collect-garbage.ts";
 import { toCheckedEvents, toCheckedSegments, toRowExpectation } from "./check-rows.ts";
 import { findReplacement, ROUNDING_MS } from "./replace-source.ts";
 import { requireAgreement } from "./require-agreement.ts";
@@ -175,8 +175,9 @@ class ShowPass {
     for await (const rows of client.segments(name, range, rowsMax, signal)) {
       const startId = this.#state.lastSyncedId + 1;
       const expected = toRowExpectation({ startId, endId: targetId }, format, this.#sender);
-      await this.#commit(toCheckedSegments(rows, expected));
-      collectGarbage();
+      const segments = toCheckedSegments(rows, expected);
+      await this.#commit(segments);
+      discard(segments.reduce((sum, { audioData }) => sum + audioData.length, 0));
       signal.throwIfAborted();
     }
   }
