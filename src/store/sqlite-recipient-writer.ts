@@ -3,9 +3,9 @@ import { join } from "node:path";
 
 import { AppError } from "../core/app-error.ts";
 import type { Segment, SegmentHead } from "../core/segment.ts";
-import type { ShowEvent } from "../core/show-event.ts";
 import { parseShowName } from "../core/show.ts";
 import { ExclusiveLock } from "./exclusive-lock.ts";
+import { FillThread } from "./fill-thread.ts";
 import { isDirectory, makeDirectory } from "./make-directory.ts";
 import type {
   RecipientBatch,
@@ -14,28 +14,27 @@ import type {
   RecipientView,
   RecipientWriter,
 } from "./recipient-writer.ts";
+import {
+  commitBatch,
+  EVENT_CURSOR,
+  hasLog,
+  INSERT_EVENT,
+  NEW_SETTINGS,
+  openRecipientDatabase,
+  requireRecipient,
+  SEGMENT_CURSOR,
+  toCursorText,
+  toValues,
+} from "./recipient-database.ts";
 import { ID_OFFSETS_KEY, type MetadataText, type ShowMetadata } from "./show-metadata.ts";
 import { HEAD_COLUMNS, toSegmentHead } from "./sqlite-rows.ts";
 import { createShowDatabase, DATABASE_SUFFIX, openShowDatabase, writeMetadata } from "./sqlite-schema.ts";
-import type { Sqlite, SqlValue } from "./sqlite.ts";
+import type { Sqlite } from "./sqlite.ts";
 
-const SEGMENT_CURSOR = "last_synced_id";
-const EVENT_CURSOR = "last_synced_event_id";
 const SOURCE_ID = "source_unique_id";
 
-const INSERT_EVENT = "INSERT INTO events (source_id, timestamp_ms, kind, data) VALUES (?, ?, ?, ?)";
-
-/** Whole rows are written, and never changed: four times SQLite's usual page takes a third off the time that a first fill needs. */
-const NEW_SETTINGS = "PRAGMA page_size = 16384";
-
-/**
- * A write-ahead log writes all audio twice. A new recipient has a rollback journal until it is filled: that is as safe, but its readers
- * and its writer wait for each other.
- */
-const FILL_SETTINGS = "PRAGMA journal_mode = TRUNCATE";
-
-/** A usual chunk is written once, at its end. */
-const WRITER_SETTINGS = "PRAGMA cache_size = -4000";
+/** A fill of no more is over before a thread for it would have begun. */
+const FILL_BYTES_MIN = 4 * 1024 * 1024;
 
 /** Recipients as SQLite files in one directory, which is made when the first of them is. */
 export class SqliteRecipientStore implements RecipientStore {
@@ -86,30 +85,19 @@ export class SqliteRecipientStore implements RecipientStore {
   }
 }
 
-function requireRecipient(path: string, metadata: ShowMetadata): void {
-  if (metadata.isRecipient) return;
-  throw new AppError(
-    "is-recipient",
-    `cannot sync into ${path}: its is_recipient is "false", "true" is needed; it is a sender's own recording`,
-  );
-}
-
 class SqliteRecipientWriter implements RecipientWriter {
   metadata: ShowMetadata;
   readonly #sqlite: Sqlite;
   readonly #lock: Disposable;
+  #fill: FillThread | undefined;
+  #isFilled: boolean;
+  /** Of the audio that was committed. */
+  #bytes = 0;
 
   constructor(path: string, lock: Disposable) {
-    ({ sqlite: this.#sqlite, metadata: this.metadata } = openShowDatabase(path, { readOnly: false }));
+    ({ sqlite: this.#sqlite, metadata: this.metadata } = openRecipientDatabase(path));
+    this.#isFilled = hasLog(this.#sqlite);
     this.#lock = lock;
-    try {
-      requireRecipient(path, this.metadata);
-      this.#sqlite.exec(WRITER_SETTINGS);
-      if (!this.#hasLog) this.#sqlite.exec(FILL_SETTINGS);
-    } catch (error) {
-      this.#sqlite.close();
-      throw error;
-    }
   }
 
   async state(): Promise<RecipientState> {
@@ -125,25 +113,9 @@ class SqliteRecipientWriter implements RecipientWriter {
   }
 
   async commit(batch: RecipientBatch): Promise<void> {
-    const sqlite = this.#sqlite;
-    sqlite.transact(() => {
-      for (const segment of batch.segments) {
-        sqlite.run(
-          `INSERT INTO segments (id, timestamp_ms, is_timestamp_from_source, duration_samples, crc32, loudness, audio_data)
-           VALUES (?, ?, ?, ?, ?, ?, ?)`,
-          segment.id,
-          ...toValues(segment),
-        );
-      }
-      for (const event of batch.events) {
-        if (batch.state.idOffset > 0 && hasOwnEvent(sqlite, event)) continue;
-        sqlite.run(INSERT_EVENT, event.id, event.timestampMs, event.kind, event.data);
-      }
-      for (const event of batch.ownEvents) {
-        sqlite.run(INSERT_EVENT, null, event.timestampMs, event.kind, JSON.stringify(event.data));
-      }
-      writeMetadata(sqlite, toCursorText(batch.state));
-    });
+    if (this.#isFilled || this.#bytes < FILL_BYTES_MIN) commitBatch(this.#sqlite, batch);
+    else await (this.#fill ??= new FillThread(this.#sqlite.path)).commit(batch);
+    for (const { audioData } of batch.segments) this.#bytes += audioData.length;
   }
 
   async replaceSource({ uniqueId, state }: { uniqueId: string; state: RecipientState }): Promise<void> {
@@ -171,29 +143,22 @@ class SqliteRecipientWriter implements RecipientWriter {
   }
 
   async finishFill(): Promise<void> {
-    if (!this.#hasLog) this.#sqlite.exec("PRAGMA journal_mode = WAL");
-  }
-
-  get #hasLog(): boolean {
-    return this.#sqlite.get("PRAGMA journal_mode")?.["journal_mode"] === "wal";
+    if (this.#isFilled) return;
+    await this.#endFill();
+    this.#sqlite.exec("PRAGMA journal_mode = WAL");
+    this.#isFilled = true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#endFill();
     this.#sqlite.close();
     this.#lock[Symbol.dispose]();
   }
-}
 
-/** All columns but the id. */
-function toValues(segment: Segment): SqlValue[] {
-  const { timestampMs, isTimestampFromSource, durationSamples, crc32, loudness, audioData } = segment;
-  return [timestampMs, isTimestampFromSource ? 1 : 0, durationSamples, crc32, loudness ?? null, audioData];
-}
-
-/** Whether an event that a new sender tells came from the former one already: both may have been restored from one copy. */
-function hasOwnEvent(sqlite: Sqlite, event: ShowEvent): boolean {
-  const sql = `SELECT 1 FROM events WHERE source_id IS NULL AND timestamp_ms = ? AND kind = ? AND data = ? LIMIT 1`;
-  return sqlite.get(sql, event.timestampMs, event.kind, event.data) !== undefined;
+  async #endFill(): Promise<void> {
+    await this.#fill?.[Symbol.asyncDispose]();
+    this.#fill = undefined;
+  }
 }
 
 /** A recipient of another make may have no events and no cursor for them. */
@@ -216,8 +181,4 @@ function toCursor(path: string, key: string, text: string | undefined): number {
 function readLastHeld(sqlite: Sqlite): SegmentHead | undefined {
   const row = sqlite.get(`SELECT ${HEAD_COLUMNS} FROM segments ORDER BY id DESC LIMIT 1`);
   return row === undefined ? undefined : toSegmentHead(row);
-}
-
-function toCursorText(state: RecipientState): MetadataText {
-  return { [SEGMENT_CURSOR]: String(state.lastSyncedId), [EVENT_CURSOR]: String(state.lastSyncedEventId) };
 }

@@ -1,10 +1,14 @@
 /** What comes in one read of the network. */
 const FIRST_BYTES = 64 * 1024;
 
-/** Bytes as they come, each copied once into a buffer that is used again. Views of it hold until `release`. */
+/**
+ * Bytes as they come, each copied once into one of two buffers that are used in turn: what was handed out before a `release` holds until the
+ * next one, so that it can be written while more comes. Other threads can read them where they are.
+ */
 export class ByteWindow {
   readonly #roomBytes: number;
-  #buffer = new Uint8Array(FIRST_BYTES);
+  #buffer = createBuffer(FIRST_BYTES);
+  #other = createBuffer(0);
   #start = 0;
   #end = 0;
 
@@ -32,21 +36,29 @@ export class ByteWindow {
     this.#start += length;
   }
 
-  /** Views of what was consumed are needed no more. */
+  /** Views of what was consumed are needed no more when this is called once more. */
   release(): void {
-    this.#buffer.copyWithin(0, this.#start, this.#end);
-    this.#end -= this.#start;
-    this.#start = 0;
+    const other = this.#buffer;
+    const isLarge = this.#other.length >= other.length;
+    this.#moveTo(isLarge ? this.#other : createBuffer(other.length));
+    this.#other = other;
   }
 
   /** The old buffer stays as it is, for those who hold views of it. */
   #grow(bytes: number): void {
-    const rest = this.peek();
     const roomBytes = Math.min(2 * this.#buffer.length, this.#roomBytes);
-    const buffer = new Uint8Array(Math.max(roomBytes, 2 * (rest.length + bytes)));
+    this.#moveTo(createBuffer(Math.max(roomBytes, 2 * (this.length + bytes))));
+  }
+
+  #moveTo(buffer: Uint8Array): void {
+    const rest = this.peek();
     buffer.set(rest);
     this.#buffer = buffer;
     this.#end = rest.length;
     this.#start = 0;
   }
+}
+
+function createBuffer(bytes: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(bytes));
 }

@@ -35,7 +35,8 @@ export type BatchSetting = {
 };
 
 /**
- * The rows of an answer, in batches of at most `rowsMax`. Their audio are views that hold until the next batch is asked for. When the
+ * The rows of an answer, in batches of at most `rowsMax`. Their audio are views that hold until the batch after the next is asked for, so that they
+ * can be written while that comes. When the
  * answer breaks off, the rows that had come whole may be the last batch, and then its error is thrown. Throws `corrupt` for what is no
  * row, and when the answer ends within one.
  */

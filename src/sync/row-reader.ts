@@ -3,9 +3,9 @@ export interface RowReader {
   /** Whether the answer may end here. */
   readonly isWhole: boolean;
   push(chunk: Uint8Array): void;
-  /** The next row that is whole; `undefined` when more has to come. Its bytes may be views that hold until `release`. */
+  /** The next row that is whole; `undefined` when more has to come. Its bytes may be views that hold until `release` is called twice. */
   next(): { item: unknown } | undefined;
-  /** Bytes of the rows so far are needed no more. */
+  /** To be called now and then: bytes of the rows before the last call are needed no more. */
   release(): void;
 }
 

@@ -171,14 +171,21 @@ class ShowPass {
     const { client, chunkSize: rowsMax } = this.#setting;
     const { format } = this.#writer.metadata;
     const range = { startId: this.#state.lastSyncedId + 1, endId: targetId };
+    let committed = Promise.resolve();
     // When no row is left, the rest was deleted meanwhile. It is booked as a hole once there is a row behind it to tell where it ends.
-    for await (const rows of client.segments(name, range, rowsMax, signal)) {
-      const startId = this.#state.lastSyncedId + 1;
-      const expected = toRowExpectation({ startId, endId: targetId }, format, this.#sender);
-      const segments = toCheckedSegments(rows, expected);
-      await this.#commit(segments);
-      discard(segments.reduce((sum, { audioData }) => sum + audioData.length, 0));
-      signal.throwIfAborted();
+    try {
+      for await (const rows of client.segments(name, range, rowsMax, signal)) {
+        const startId = this.#state.lastSyncedId + 1;
+        const expected = toRowExpectation({ startId, endId: targetId }, format, this.#sender);
+        const segments = toCheckedSegments(rows, expected);
+        // The next rows come meanwhile, and no more than those.
+        await committed;
+        committed = this.#commit(segments);
+        committed.catch(() => undefined);
+        signal.throwIfAborted();
+      }
+    } finally {
+      await committed;
     }
   }
 
@@ -207,8 +214,10 @@ class ShowPass {
     const segments = theirs.map((segment) => ({ ...segment, id: segment.id + this.#state.idOffset }));
     const holes = segments.flatMap((segment) => this.#stepTo(segment));
     await this.#writer.commit({ segments, events: [], ownEvents: holes, state: this.#state });
+    const audioBytes = segments.reduce((sum, segment) => sum + segment.audioData.length, 0);
+    discard(audioBytes);
     this.#counts.segments += segments.length;
-    this.#counts.bytes += segments.reduce((sum, segment) => sum + segment.audioData.length, 0);
+    this.#counts.bytes += audioBytes;
     const { segments: count, bytes } = this.#counts;
     const { name, max_id: targetId } = this.#sender;
     this.#setting.onProgress({ name, cursor: this.#state.lastSyncedId, targetId, segments: count, bytes });
