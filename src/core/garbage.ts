@@ -26,7 +26,7 @@ export function discard(bytes: number): void {
  * before anything else runs. With a heap that may double, it does so when there is something to find.
  */
 export function letHeapDouble(): void {
-  setFlagsFromString("--heap-growing-percent=200");
+  setFlagsFromString("--heap-growing-percent=250");
 }
 
 /** V8 shows it to contexts that are made after it was asked to. */

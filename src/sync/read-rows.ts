@@ -1,4 +1,5 @@
 import { AppError } from "../core/app-error.ts";
+import { discard } from "../core/garbage.ts";
 import { SEGMENT_BYTES_MAX } from "../core/segment.ts";
 import { CborSequenceReader } from "./cbor-sequence.ts";
 import { JsonRowReader } from "./json-rows.ts";
@@ -49,6 +50,7 @@ export async function* readRows(
   let broken: { error: unknown } | undefined;
   for await (const chunk of untilBroken(body, (error) => (broken = { error }))) {
     reader.push(chunk);
+    discard(chunk.length);
     for (let next = reader.next(); ; next = reader.next()) {
       if (next !== undefined) batch.add(toRow(next.item));
       if (batch.isDue(rowsMax)) {

@@ -1,5 +1,4 @@
 import { AppError } from "../core/app-error.ts";
-import { discard } from "../core/garbage.ts";
 import { type Segment, type SegmentHead, toEndMs } from "../core/segment.ts";
 import { type Gap, type NewShowEvent, toGapEvent } from "../core/show-event.ts";
 import type {
@@ -214,10 +213,8 @@ class ShowPass {
     const segments = theirs.map((segment) => ({ ...segment, id: segment.id + this.#state.idOffset }));
     const holes = segments.flatMap((segment) => this.#stepTo(segment));
     await this.#writer.commit({ segments, events: [], ownEvents: holes, state: this.#state });
-    const audioBytes = segments.reduce((sum, segment) => sum + segment.audioData.length, 0);
-    discard(audioBytes);
     this.#counts.segments += segments.length;
-    this.#counts.bytes += audioBytes;
+    this.#counts.bytes += segments.reduce((sum, segment) => sum + segment.audioData.length, 0);
     const { segments: count, bytes } = this.#counts;
     const { name, max_id: targetId } = this.#sender;
     this.#setting.onProgress({ name, cursor: this.#state.lastSyncedId, targetId, segments: count, bytes });
