@@ -3,6 +3,7 @@ import { Command } from "commander";
 
 import { addRecordBench } from "./record.ts";
 import { addReceiversBench } from "./receivers.ts";
+import { addSyncGrowthBench } from "./sync-growth.ts";
 import { addSyncBench } from "./sync.ts";
 
 const program = new Command("npm run bench --")
@@ -13,4 +14,5 @@ const program = new Command("npm run bench --")
 addRecordBench(program);
 addReceiversBench(program);
 addSyncBench(program);
+addSyncGrowthBench(program);
 await program.parseAsync();

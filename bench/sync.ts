@@ -7,18 +7,20 @@ import { toWholeNumber } from "../src/cli/options.ts";
 import { appendRows, createBenchDatabase, deleteOldest } from "./support/bench-database.ts";
 import { inBenchDirectory } from "./support/bench-directory.ts";
 import { describeMachine } from "./support/machine.ts";
+import { type RsyncDaemon, startRsyncDaemon } from "./support/rsync-daemon.ts";
 import {
   type BenchSender,
   buildProgram,
   isInstalled,
   type Move,
   moveByCurl,
+  moveByRsync,
   moveBySync,
-  moveByTool,
   readSentBytes,
   removeAll,
   startBenchSender,
 } from "./support/sync-sides.ts";
+import { takeTurns, toMedian } from "./support/take-turns.ts";
 import { say, toVerdict, type Verdict } from "./support/verdict.ts";
 
 /** Ten seconds of 16 kbit/s, and five minutes. */
@@ -41,7 +43,15 @@ const DELETED_PERCENT = 5;
 
 type Options = { megabytes: number; runs: number };
 
-type Bench = { directory: string; rows: number; rowBytes: number; cbor: BenchSender; json: BenchSender };
+type Bench = {
+  directory: string;
+  rows: number;
+  rowBytes: number;
+  cbor: BenchSender;
+  json: BenchSender;
+  /** Where it is installed. */
+  rsync: RsyncDaemon | undefined;
+};
 
 /** `sync` of one large show against tools that copy its file. */
 export function addSyncBench(program: Command): void {
@@ -82,23 +92,39 @@ async function benchRows(
   ];
   await using _cbor = cbor.process;
   await using _json = json.process;
-  const bench = { directory, rows, rowBytes, cbor, json };
+  const rsync = isInstalled("rsync") ? await startRsyncDaemon(senderDirectory, directory) : undefined;
+  await using _rsync = rsync?.process;
+  const bench = { directory, rows, rowBytes, cbor, json, rsync };
   return [...(await benchFill(bench, runs)), ...(await benchIncremental(bench, runs))];
 }
 
-async function benchFill({ directory, rowBytes, cbor, json }: Bench, runs: number): Promise<Verdict[]> {
+async function benchFill(
+  { directory, rowBytes, cbor, json, rsync }: Bench,
+  runs: number,
+): Promise<Verdict[]> {
   const target = join(directory, "copy");
-  const sides: Record<string, () => Promise<Move>> = {
-    curl: () => moveByCurl(cbor, target),
-    sync: () => moveBySync(cbor, target),
-    ...(rowBytes === ROW_BYTES[0] ? { "sync, JSON": () => moveBySync(json, target) } : {}),
+  const moveAnew = (move: (target: string) => Promise<Move>): (() => Promise<Move>) => {
+    return () => {
+      removeAll(target);
+      return move(target);
+    };
   };
-  const moves = await takeTurns(sides, runs, () => removeAll(target));
-  const [curl, sync, slow] = ["curl", "sync", "sync, JSON"].map((name) => toMedian(moves.get(name) ?? []));
+  const sides: Record<string, () => Promise<Move>> = {
+    curl: moveAnew((to) => moveByCurl(cbor, to)),
+    sync: moveAnew((to) => moveBySync(cbor, to)),
+    ...(rsync === undefined ? {} : { rsync: moveAnew((to) => moveByRsync(rsync, to)) }),
+    ...(rowBytes === ROW_BYTES[0] ? { "sync, JSON": moveAnew((to) => moveBySync(json, to)) } : {}),
+  };
+  const moves = await takeTurns(sides, runs);
+  const toSeconds = (name: string): number => toMedian(moves.get(name) ?? []);
+  const [curl, sync, slow, copied] = ["curl", "sync", "sync, JSON", "rsync"].map(toSeconds);
   const rssMegabytes = Math.max(...(moves.get("sync") ?? []).map((move) => move.rssBytes)) / MEGABYTE;
   const rowText = `rows of ${rowBytes / 1000} KB`;
   return [
     toVerdict(`first fill ÷ curl, ${rowText}`, (sync ?? 0) / (curl ?? 1), { max: FILL_RATIO_MAX }),
+    ...(copied === undefined || copied === 0
+      ? []
+      : [toVerdict(`first fill ÷ rsync, ${rowText}`, (sync ?? 0) / copied, { max: 1 })]),
     toVerdict(`MB of memory, ${rowText}`, rssMegabytes, { max: RSS_MEGABYTES_MAX }),
     ...(slow === undefined || slow === 0
       ? []
@@ -107,7 +133,7 @@ async function benchFill({ directory, rowBytes, cbor, json }: Bench, runs: numbe
 }
 
 async function benchIncremental(
-  { directory, rows, rowBytes, cbor }: Bench,
+  { directory, rows, rowBytes, cbor, rsync }: Bench,
   runs: number,
 ): Promise<Verdict[]> {
   const source = join(directory, "sender", "a.sqlite");
@@ -116,19 +142,19 @@ async function benchIncremental(
   await moveBySync(cbor, target);
   await moveByCurl(cbor, copied);
   const newRows = Math.max(1, Math.round((rows * NEW_PERCENT) / 100));
-  const sides: Record<string, () => Promise<Move>> = { "sync, later": () => moveBySync(cbor, target) };
-  if (isInstalled("rsync")) {
-    const file = join(copied, "a.sqlite");
-    sides["rsync --inplace"] = () => moveByTool("rsync", ["--inplace", "--ignore-times", source, file], file);
-  }
   let wireBytes = 0;
-  const moves = await takeTurns(sides, runs, async (name) => {
-    if (name !== "sync, later") return;
-    wireBytes -= await readSentBytes(cbor);
-    appendRows(source, { rows: newRows, rowBytes });
-    deleteOldest(source, Math.round((rows * DELETED_PERCENT) / 100 / runs));
-  });
-  wireBytes += (await readSentBytes(cbor)) * runs;
+  const sides: Record<string, () => Promise<Move>> = {
+    "sync, later": async () => {
+      appendRows(source, { rows: newRows, rowBytes });
+      deleteOldest(source, Math.round((rows * DELETED_PERCENT) / 100));
+      const sentBytes = await readSentBytes(cbor);
+      const move = await moveBySync(cbor, target);
+      wireBytes += (await readSentBytes(cbor)) - sentBytes;
+      return move;
+    },
+  };
+  if (rsync !== undefined) sides["rsync --inplace"] = () => moveByRsync(rsync, copied, ["--inplace"]);
+  const moves = await takeTurns(sides, runs);
   return toIncrementalVerdicts(moves, { rowBytes, wireRatio: wireBytes / (runs * newRows * rowBytes) });
 }
 
@@ -145,30 +171,4 @@ function toIncrementalVerdicts(
       ? []
       : [toVerdict(`rsync --inplace ÷ sync, ${rowText}`, toMedian(rsync) / sync, { min: RSYNC_RATIO_MIN })]),
   ];
-}
-
-/** Each side once, then each once more: a machine that grows slower or faster meanwhile favours none. */
-async function takeTurns(
-  sides: Readonly<Record<string, () => Promise<Move>>>,
-  runs: number,
-  before: (name: string) => void | Promise<void>,
-): Promise<Map<string, Move[]>> {
-  const moves = new Map<string, Move[]>();
-  for (let run = 0; run < runs; run++) {
-    for (const [name, move] of Object.entries(sides)) {
-      await before(name);
-      moves.set(name, [...(moves.get(name) ?? []), await move()]);
-    }
-  }
-  for (const [name, list] of moves) {
-    const seconds = list.map((move) => move.seconds.toFixed(2)).join(", ");
-    const megabytes = Math.max(...list.map((move) => move.rssBytes)) / MEGABYTE;
-    say(`${name.padEnd(16)} ${toMedian(list).toFixed(2)} s (${seconds}), ${megabytes.toFixed(0)} MB`);
-  }
-  return moves;
-}
-
-function toMedian(moves: readonly Move[]): number {
-  const seconds = moves.map((move) => move.seconds).toSorted((a, b) => a - b);
-  return seconds[Math.floor(seconds.length / 2)] ?? 0;
 }

@@ -3,6 +3,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rm
 import { join } from "node:path";
 
 import { type RunningProcess, root, startProcess } from "../../test/support/run-cli.ts";
+import type { RsyncDaemon } from "./rsync-daemon.ts";
 
 /** A sender in a process of its own. */
 export type BenchSender = { process: RunningProcess; url: string };
@@ -48,8 +49,19 @@ export async function moveByCurl({ url }: BenchSender, directory: string): Promi
   return await moveByTool("curl", args, file);
 }
 
+/** The same by rsync; its quick check is no judge of databases, which may keep their size and their second. */
+export async function moveByRsync(
+  { url }: RsyncDaemon,
+  directory: string,
+  args: readonly string[] = [],
+): Promise<Move> {
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, `${SHOW}.sqlite`);
+  return await moveByTool("rsync", [...args, "--ignore-times", `${url}/${SHOW}.sqlite`, file], file);
+}
+
 /** The file by a tool that is told where to put it, and then on the disk. */
-export async function moveByTool(command: string, args: readonly string[], file: string): Promise<Move> {
+async function moveByTool(command: string, args: readonly string[], file: string): Promise<Move> {
   const startMs = performance.now();
   const move = await measure(command, args);
   syncFile(file);

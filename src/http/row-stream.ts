@@ -1,6 +1,6 @@
 import { discard } from "../core/garbage.ts";
 import type { IdRange, ShowReader } from "../store/show-reader.ts";
-import { toCborSequence } from "../sync/cbor-sequence.ts";
+import { toCborSequence } from "../sync/cbor-writer.ts";
 import { toCborSegment } from "../sync/wire.ts";
 
 /** Read and sent at a time: few statements and writes, and short enough that nobody else waits for it. */

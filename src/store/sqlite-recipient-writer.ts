@@ -33,8 +33,8 @@ import type { Sqlite } from "./sqlite.ts";
 
 const SOURCE_ID = "source_unique_id";
 
-/** A fill of no more is over before a thread for it would have begun. */
-const FILL_BYTES_MIN = 4 * 1024 * 1024;
+/** A fill of less is over before a thread for it would have begun. */
+const THREAD_BYTES_MIN = 1024 * 1024;
 
 /** Recipients as SQLite files in one directory, which is made when the first of them is. */
 export class SqliteRecipientStore implements RecipientStore {
@@ -91,7 +91,7 @@ class SqliteRecipientWriter implements RecipientWriter {
   readonly #lock: Disposable;
   #fill: FillThread | undefined;
   #isFilled: boolean;
-  /** Of the audio that was committed. */
+  /** Of all audio so far. */
   #bytes = 0;
 
   constructor(path: string, lock: Disposable) {
@@ -113,9 +113,9 @@ class SqliteRecipientWriter implements RecipientWriter {
   }
 
   async commit(batch: RecipientBatch): Promise<void> {
-    if (this.#isFilled || this.#bytes < FILL_BYTES_MIN) commitBatch(this.#sqlite, batch);
-    else await (this.#fill ??= new FillThread(this.#sqlite.path)).commit(batch);
     for (const { audioData } of batch.segments) this.#bytes += audioData.length;
+    if (this.#isFilled || this.#bytes < THREAD_BYTES_MIN) commitBatch(this.#sqlite, batch);
+    else await (this.#fill ??= new FillThread(this.#sqlite.path)).commit(batch);
   }
 
   async replaceSource({ uniqueId, state }: { uniqueId: string; state: RecipientState }): Promise<void> {

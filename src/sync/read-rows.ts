@@ -1,7 +1,7 @@
 import { AppError } from "../core/app-error.ts";
 import { discard } from "../core/garbage.ts";
 import { SEGMENT_BYTES_MAX } from "../core/segment.ts";
-import { CborSequenceReader } from "./cbor-sequence.ts";
+import { CborSequenceReader } from "./cbor-reader.ts";
 import { JsonRowReader } from "./json-rows.ts";
 import type { RowReader } from "./row-reader.ts";
 import { wireSegment, type WireSegment } from "./wire.ts";

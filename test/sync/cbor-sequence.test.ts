@@ -5,7 +5,9 @@ import * as fc from "fast-check";
 
 import { AppError } from "../../src/core/app-error.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
-import { CborSequenceReader, type CborValue, toCborSequence } from "../../src/sync/cbor-sequence.ts";
+import { CborSequenceReader } from "../../src/sync/cbor-reader.ts";
+import { toCborSequence } from "../../src/sync/cbor-writer.ts";
+import type { CborValue } from "../../src/sync/cbor.ts";
 import { split } from "../support/sound.ts";
 
 const ITEM_BYTES_MAX = 100_000;
@@ -26,12 +28,19 @@ function readAll(bytes: Uint8Array, lengths: readonly number[], itemBytesMax = I
   const items: CborValue[] = [];
   for (const chunk of split(bytes, lengths)) {
     reader.push(chunk);
-    for (let next = reader.next(); next !== undefined; next = reader.next())
-      items.push(structuredClone(next.item));
+    for (let next = reader.next(); next !== undefined; next = reader.next()) items.push(toOwn(next.item));
     reader.release();
   }
   assert.ok(reader.isWhole);
   return items;
+}
+
+/** What it was made of is used again for other rows. */
+function toOwn(item: CborValue): CborValue {
+  if (item instanceof Uint8Array) return Uint8Array.from(item);
+  if (Array.isArray(item)) return item.map(toOwn);
+  if (typeof item !== "object" || item === null) return item;
+  return Object.fromEntries(Object.entries(item).map(([key, value]) => [key, toOwn(value)]));
 }
 
 test("rows come out as they went in, however they were cut into pieces", () => {
@@ -85,6 +94,9 @@ test("what no row needs, and what is longer than it may be, is refused at once",
     "an array without a length": Uint8Array.fromHex("9f01ff"),
     "a string without a length": Uint8Array.fromHex("5f4101ff"),
     "a key that is a number": Uint8Array.fromHex("a10101"),
+    "a key that is none in JavaScript": Uint8Array.fromHex(
+      `a169${Buffer.from("__proto__").toString("hex")}a0`,
+    ),
     "a text that is not UTF-8": Uint8Array.fromHex("61ff"),
     "a length of 2^63": Uint8Array.fromHex("5b8000000000000000"),
     "an array of a billion": Uint8Array.fromHex("9a3b9aca00"),
@@ -115,11 +127,25 @@ test("whatever bytes come, they are items, or refused, or not whole", () => {
   );
 });
 
-test("views of an item hold until it is released, though more comes", () => {
+test("keys that are nearly those of the row before are told apart", () => {
+  const rows = ["audio", "aidio", "audeo", "audio", "audo", "áudio"].map((key, index) => ({ [key]: index }));
+  assert.deepEqual(readAll(toCborSequence(rows), [1000]), rows);
+});
+
+test("views of an item hold until it was released twice, though more comes", () => {
   const reader = new CborSequenceReader({ itemBytesMax: ITEM_BYTES_MAX, roomBytes: 1000 });
   const audio = new Uint8Array(50_000).fill(7);
   reader.push(toCborSequence([{ audio }]));
   const item = reader.next()?.item;
-  for (let more = 0; more < 20; more++) reader.push(toCborSequence([{ audio: new Uint8Array(50_000) }]));
+  const addMore = (): void => {
+    for (let more = 0; more < 20; more++) {
+      reader.push(toCborSequence([{ audio: new Uint8Array(50_000) }]));
+      assert.ok(reader.next());
+    }
+  };
+  addMore();
+  assert.deepEqual(item, { audio });
+  reader.release();
+  addMore();
   assert.deepEqual(item, { audio });
 });

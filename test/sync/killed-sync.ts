@@ -9,6 +9,7 @@ import { startCli } from "../support/run-cli.ts";
 import {
   AIR_START_MS,
   createSenderDatabase,
+  enlargeAudio,
   inDatabase,
   readCursor,
   readEvents,
@@ -22,6 +23,9 @@ const SESSIONS = Array.from({ length: 6 }, (_, index) => ({
   startMs: AIR_START_MS + index * 120_000,
   segments: 60,
 }));
+
+/** Three megabytes in all: what comes after the first is written by a thread of its own. */
+const SEGMENT_BYTES = 8192;
 
 /** Rows of one chunk; odd, so that chunks and sessions do not meet. */
 const CHUNK_SIZE = "7";
@@ -46,6 +50,7 @@ export function testKilledSync({ kills }: { kills: number }): void {
       data: { title: String(index) },
     }));
     const source = await createSenderDatabase(senderDir, { name: "a", sessions: SESSIONS, events });
+    enlargeAudio(source, SEGMENT_BYTES);
     await using sender = await startSender(senderDir);
 
     let recipients = 0;

@@ -10,7 +10,7 @@ import { AppError } from "../../src/core/app-error.ts";
 import { concatBytes } from "../../src/core/concat-bytes.ts";
 import { toCrc32 } from "../../src/core/segment.ts";
 import { SqliteRecipientStore } from "../../src/store/sqlite-recipient-writer.ts";
-import { toCborSequence } from "../../src/sync/cbor-sequence.ts";
+import { toCborSequence } from "../../src/sync/cbor-writer.ts";
 import { toCborSegment, type WireSegment } from "../../src/sync/wire.ts";
 import { SenderClient } from "../../src/sync/sender-client.ts";
 import { syncShows } from "../../src/sync/sync-pass.ts";

@@ -8,6 +8,7 @@ import { mainPath, startProcess } from "../support/run-cli.ts";
 import {
   AIR_START_MS,
   createSenderDatabase,
+  enlargeAudio,
   readCursor,
   readEvents,
   readRows,
@@ -41,11 +42,12 @@ const HOLD_SECONDS = 20;
 /** More calls than this are no small sync. */
 const CALLS_MAX = 2000;
 
-type Series = { title: string; isFirst: boolean };
+type Series = { title: string; isFirst: boolean; segmentBytes?: number };
 
-/** The first fill has a rollback journal, whatever comes later a write-ahead log. */
+/** The first fill has a rollback journal, whatever comes later a write-ahead log. A large fill is written by a thread of its own, from its first chunk on. */
 const SERIES: readonly Series[] = [
   { title: "of a first sync", isFirst: true },
+  { title: "of a large first sync", isFirst: true, segmentBytes: 160_000 },
   { title: "of a later sync", isFirst: false },
 ];
 
@@ -58,6 +60,7 @@ export function testSyncWriteKills({ first, step }: { first: number; step: numbe
       using dir = tempDir();
       await using sender = await startSender(makeSenderDirectory(dir.path));
       const source = await createSource(join(dir.path, "sender"));
+      if (series.segmentBytes !== undefined) enlargeAudio(source, series.segmentBytes);
       let call = first;
       for (; ; call += step) {
         const directory = join(dir.path, `archive-${call}`);
