@@ -34,8 +34,11 @@ const SCHEMA = `
 /** Checkpoint often: a smaller log needs less room on a disk that is nearly full. */
 const AUTOCHECKPOINT_PAGES = 256;
 
+/** Has to be set before there is anything, and after the size of its pages. */
+export const AUTO_VACUUM = "PRAGMA auto_vacuum = INCREMENTAL";
+
 /** Small pieces are written while others read. */
-const LIVE_SETTINGS = "PRAGMA journal_mode = WAL";
+const LIVE_SETTINGS = `${AUTO_VACUUM}; PRAGMA journal_mode = WAL`;
 
 /**
  * Creates the database of a show, whole or not at all: it is made under another name and takes its own in one step. Its `unique_id`
@@ -51,7 +54,7 @@ export function createShowDatabase(
   for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(unfinished + suffix, { force: true });
   {
     using sqlite = Sqlite.open(unfinished, { readOnly: false });
-    sqlite.exec(`PRAGMA auto_vacuum = INCREMENTAL; ${setUp}`);
+    sqlite.exec(setUp);
     sqlite.transact(() => {
       sqlite.exec(SCHEMA);
       writeMetadata(sqlite, metadata);
