@@ -104,9 +104,12 @@ async function benchFill(
 ): Promise<Verdict[]> {
   const target = join(directory, "copy");
   const moveAnew = (move: (target: string) => Promise<Move>): (() => Promise<Move>) => {
-    return () => {
-      removeAll(target);
-      return move(target);
+    return async () => {
+      try {
+        return await move(target);
+      } finally {
+        removeAll(target);
+      }
     };
   };
   const sides: Record<string, () => Promise<Move>> = {

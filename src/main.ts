@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { enableCompileCache } from "node:module";
 
-import { letHeapDouble } from "./core/garbage.ts";
+import { letHeapGrow } from "./core/garbage.ts";
 
 enableCompileCache();
-letHeapDouble();
+letHeapGrow();
 
 // Whoever read the output may go away, as `head` does. That is no reason to stop recording.
 for (const stream of [process.stdout, process.stderr]) {

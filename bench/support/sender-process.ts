@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Socket } from "node:net";
 import { basename, join } from "node:path";
 
-import { letHeapDouble } from "../../src/core/garbage.ts";
+import { letHeapGrow } from "../../src/core/garbage.ts";
 import { getRequestListener } from "@hono/node-server";
 
 import { createApp } from "../../src/http/app.ts";
@@ -16,7 +16,7 @@ import { Receivers } from "../../src/store/receivers.ts";
 import { SqliteLibrary } from "../../src/store/library.ts";
 import { silentLog } from "../../test/support/recording.ts";
 
-letHeapDouble();
+letHeapGrow();
 const FILE_CHUNK_BYTES = 1024 * 1024;
 
 const [directory = ".", mode = ""] = process.argv.slice(2);

@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+
 import type { Move } from "./sync-sides.ts";
 import { say } from "./verdict.ts";
 
@@ -11,6 +13,8 @@ export async function takeTurns(
   const moves = new Map<string, Move[]>();
   for (let run = 0; run < runs; run++) {
     for (const [name, move] of Object.entries(sides)) {
+      // What others wrote or deleted is no part of this one's time.
+      execFileSync("sync");
       moves.set(name, [...(moves.get(name) ?? []), await move()]);
     }
   }

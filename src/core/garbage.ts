@@ -1,8 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** Few enough for memory, and so many that what is still in use is gone by the next time: what is seen in use twice stays for long. */
-const COLLECT_BYTES = 8 * 1024 * 1024;
+/** Few enough for memory, and so many that what is in use now is not by the next time: what is found in use twice stays for long. */
+const COLLECT_BYTES = 4 * 1024 * 1024;
 
 type Collect = (options: { type: "minor" }) => void;
 
@@ -10,7 +10,7 @@ let collect: Collect | undefined;
 let bytesSince = 0;
 
 /**
- * Tells that `bytes` outside of V8's heap are needed no more: what the network or SQLite has brought. V8 knows little of them: left
+ * Tells that `bytes` that the network or SQLite brought are needed no more, which lie outside of V8's heap. V8 knows little of them: left
  * alone, it holds 64 MB of them, and then looks through all of its heap.
  */
 export function discard(bytes: number): void {
@@ -22,10 +22,10 @@ export function discard(bytes: number): void {
 }
 
 /**
- * V8 looks through a small heap again when it has grown by 16 MB, but begins with it as soon as less than 16 MB are left: always. To be called
- * before anything else runs. With a heap that may double, it does so when there is something to find.
+ * Lets V8's heap grow to three times and a half before V8 looks through all of it; to be called before anything else runs. Left alone, a
+ * heap of 13 MB may grow by 16 MB, and V8 begins to look as soon as no more than 16 MB are left: always.
  */
-export function letHeapDouble(): void {
+export function letHeapGrow(): void {
   setFlagsFromString("--heap-growing-percent=250");
 }
 

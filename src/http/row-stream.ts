@@ -41,7 +41,7 @@ async function* readBatches(
     nextId = last.id + 1;
     left -= segments.length;
     const encoded = toCborSequence(segments.map(toCborSegment));
-    discard(2 * encoded.length);
+    discard(encoded.length);
     yield encoded;
   }
 }

@@ -1,10 +1,10 @@
 import { once } from "node:events";
-import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage, RequestOptions } from "node:http";
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 import { AppError, toReason } from "../core/app-error.ts";
+import { http, loadHttps } from "../core/http-modules.ts";
 import { acceptIcyAnswer } from "./icy-answer.ts";
 
 /** A station that has not answered by then is taken for dead. */
@@ -25,7 +25,7 @@ export type Target = {
 export async function getAnswer(target: Target, signal: AbortSignal): Promise<IncomingMessage> {
   const { url } = target;
   const isTls = url.protocol === "https:";
-  const request = (isTls ? httpsRequest : httpRequest)({
+  const request = (isTls ? loadHttps() : http).request({
     ...toAddress(url),
     path: url.pathname + url.search,
     headers: toHeaders(target),

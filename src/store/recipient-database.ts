@@ -12,7 +12,7 @@ export const EVENT_CURSOR = "last_synced_event_id";
 export const INSERT_EVENT = "INSERT INTO events (source_id, timestamp_ms, kind, data) VALUES (?, ?, ?, ?)";
 
 /** Whole rows are written, and never changed: four times SQLite's usual page takes a third off the time that a first fill needs. */
-export const NEW_SETTINGS = `PRAGMA page_size = 16384; ${AUTO_VACUUM}`;
+export const NEW_SETTINGS: string = `PRAGMA page_size = 16384; ${AUTO_VACUUM}`;
 
 /**
  * A write-ahead log writes all audio twice. A new recipient has a rollback journal until it is filled: that is as safe, but its readers

@@ -35,7 +35,7 @@ const SCHEMA = `
 const AUTOCHECKPOINT_PAGES = 256;
 
 /** Has to be set before there is anything, and after the size of its pages. */
-export const AUTO_VACUUM = "PRAGMA auto_vacuum = INCREMENTAL";
+export const AUTO_VACUUM: string = "PRAGMA auto_vacuum = INCREMENTAL";
 
 /** Small pieces are written while others read. */
 const LIVE_SETTINGS = `${AUTO_VACUUM}; PRAGMA journal_mode = WAL`;

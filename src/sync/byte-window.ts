@@ -12,7 +12,10 @@ export class ByteWindow {
   #start = 0;
   #end = 0;
 
-  /** When more comes between one `release` and the next, room is made for `roomBytes`, and for more only when what is not consumed needs it. */
+  /**
+   * When more comes between one `release` and the next, room is made for `roomBytes`, and for more only when what is not consumed needs it.
+   * Memory is taken as it is filled.
+   */
   constructor({ roomBytes }: { roomBytes: number }) {
     this.#roomBytes = roomBytes;
   }
@@ -46,8 +49,7 @@ export class ByteWindow {
 
   /** The old buffer stays as it is, for those who hold views of it. */
   #grow(bytes: number): void {
-    const roomBytes = Math.min(2 * this.#buffer.length, this.#roomBytes);
-    this.#moveTo(createBuffer(Math.max(roomBytes, 2 * (this.length + bytes))));
+    this.#moveTo(createBuffer(Math.max(this.#roomBytes, 2 * (this.length + bytes))));
   }
 
   #moveTo(buffer: Uint8Array): void {

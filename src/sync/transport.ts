@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import { type IncomingMessage, request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage } from "node:http";
 
 import { AppError, toReason } from "../core/app-error.ts";
+import { http, loadHttps } from "../core/http-modules.ts";
 
 /** A sender that is silent for this long is taken for gone. */
 const IDLE_TIMEOUT_MS = 30_000;
@@ -27,7 +27,7 @@ export type Transport = (question: Question, signal: AbortSignal) => Promise<Ans
 
 /** Asks over HTTP or HTTPS. Redirects are not followed, so the token never leaves the sender that it belongs to. */
 export function createHttpTransport(root: URL, token: string | undefined): Transport {
-  const send = root.protocol === "https:" ? httpsRequest : httpRequest;
+  const send = root.protocol === "https:" ? loadHttps().request : http.request;
   const prefix = root.pathname.replace(/\/+$/, "");
   const headers = {
     "Accept-Encoding": "identity",
