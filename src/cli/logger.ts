@@ -4,6 +4,7 @@ import { pino, type Logger } from "pino";
 import { PinoPretty } from "pino-pretty";
 
 import type { Log } from "../core/log.ts";
+import { toPrintable } from "./printable.ts";
 
 /** As much waits in memory where the log cannot be written, and comes when it can; what is more is left out. */
 const WAITING_BYTES_MAX = 256 * 1024;
@@ -42,9 +43,4 @@ function toLog(logger: Logger): Log {
         : logger.warn({ err: error }, toPrintable(message)),
     child: (name) => toLog(logger.child({ show: name })),
   };
-}
-
-/** Escapes what could move a terminal's cursor or turn its text around. */
-export function toPrintable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 
 import { AppError, type ErrorCode, toReason } from "../core/app-error.ts";
-import { toPrintable } from "./logger.ts";
+import { toPrintable } from "./printable.ts";
 import { StoppedError, StopSignals } from "./stop-signals.ts";
 
 type AddCommand = (program: Command, signal: AbortSignal) => void;

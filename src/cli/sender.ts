@@ -1,4 +1,4 @@
-import { readToken } from "../config/record-config.ts";
+import { readToken } from "../config/read-token.ts";
 import { SenderClient } from "../sync/sender-client.ts";
 import { createHttpTransport, toShownUrl } from "../sync/transport.ts";
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-import { readToken } from "../config/record-config.ts";
+import { readToken } from "../config/read-token.ts";
 import { AppError } from "../core/app-error.ts";
 import type { Log } from "../core/log.ts";
 import { createApp } from "../http/app.ts";

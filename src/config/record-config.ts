@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 
-import { AppError, toReason } from "../core/app-error.ts";
+import { AppError } from "../core/app-error.ts";
 import { type AudioFormat, SAMPLE_RATE, type ShowFormat } from "../core/show.ts";
 import { readToml } from "./read-toml.ts";
+import { readToken } from "./read-token.ts";
 import { DAY_NAMES, type RecordFile, recordSchema, type ShowFile } from "./record-schema.ts";
 
 /** A window that comes back each week on some days, by the wall clock of the show's time zone. */
@@ -107,21 +107,6 @@ function toApiConfig(path: string, api: RecordFile["api"]): ApiConfig {
     );
   }
   return { host: api.host, port: api.port, token };
-}
-
-/** Reads a bearer token (RFC 6750) from a file that holds nothing else. */
-export function readToken(path: string): string {
-  let token: string;
-  try {
-    token = readFileSync(path, "utf8").trim();
-  } catch (error) {
-    throw new AppError("config", `cannot read the token file ${path}: ${toReason(error)}`, { cause: error });
-  }
-  if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return token;
-  throw new AppError(
-    "config",
-    `the token file ${path} holds no bearer token: one line of letters, digits and -._~+/`,
-  );
 }
 
 /** Whether only this machine can reach the address. */
