@@ -23,11 +23,11 @@ const NEW_PERCENT = 1;
 
 type Options = { megabytes: number; runs: number };
 
-/** A later pass of `sync` into an archive and into one that is ten times as large. */
+/** A later pass of `sync` into an archive and into one that is ten times as large; both and their senders need 22 GB of disk. */
 export function addSyncGrowthBench(program: Command): void {
   program
     .command("sync-growth")
-    .description("time of a later pass against how much is there already")
+    .description("time of a later pass against how much is there already; needs 22 times --megabytes of disk")
     .option("--megabytes <count>", "audio of the small show", toWholeNumber(1, 10_000), 1000)
     .option("--runs <count>", "of each show, taken in turn; medians are shown", toWholeNumber(1, 99), 9)
     .action((options: Options) => inBenchDirectory((directory) => runBench(directory, options)));
@@ -64,13 +64,16 @@ async function fillShow(
   const target = join(directory, "archive");
   mkdirSync(senderDirectory, { recursive: true });
   createBenchDatabase(source, "a", { rows, rowBytes: ROW_BYTES });
+  await using stack = new AsyncDisposableStack();
   const sender = await startBenchSender(senderDirectory, "cbor");
+  stack.use(sender.process);
   await moveBySync(sender, target);
+  const kept = stack.move();
   return {
     moveMore: (newRows) => {
       appendRows(source, { rows: newRows, rowBytes: ROW_BYTES });
       return moveBySync(sender, target);
     },
-    [Symbol.asyncDispose]: async () => void (await sender.process.stop()),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

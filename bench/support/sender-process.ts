@@ -16,9 +16,9 @@ import { Receivers } from "../../src/store/receivers.ts";
 import { SqliteLibrary } from "../../src/store/library.ts";
 import { silentLog } from "../../test/support/recording.ts";
 
-letHeapGrow();
 const FILE_CHUNK_BYTES = 1024 * 1024;
 
+letHeapGrow();
 const [directory = ".", mode = ""] = process.argv.slice(2);
 const receivers = new Receivers(directory);
 const library = new SqliteLibrary([directory]);

@@ -28,6 +28,7 @@ export class FrameParser implements StreamParser {
   readonly #syntax: Syntax;
   readonly #queue = new ByteQueue();
   #skippedBytes = 0;
+  #isFirstHeldBack = false;
   /** Whether the next byte is right behind a frame. */
   #isInStep = false;
   #first: FrameHeader | undefined;
@@ -38,8 +39,8 @@ export class FrameParser implements StreamParser {
     this.#syntax = SYNTAXES[format];
   }
 
-  get heldBytes(): number {
-    return this.#queue.length;
+  get isFirstHeldBack(): boolean {
+    return this.#isFirstHeldBack;
   }
 
   get skippedBytes(): number {
@@ -60,8 +61,12 @@ export class FrameParser implements StreamParser {
   }
 
   push(chunk: Uint8Array): Frame[] {
+    const [heldBytes, skippedBytes] = [this.#queue.length, this.#skippedBytes];
     this.#queue.push(chunk);
-    return this.#take(false);
+    const frames = this.#take(false);
+    const firstBytes = frames[0]?.bytes.length ?? Infinity;
+    this.#isFirstHeldBack = firstBytes <= heldBytes && skippedBytes === this.#skippedBytes;
+    return frames;
   }
 
   /** Returns the last frame when it is whole. */

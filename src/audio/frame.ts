@@ -34,8 +34,8 @@ export type SoundShape = {
 
 /** Cuts the bytes of one connection into whole frames, and throws away what lies between them. */
 export interface StreamParser {
-  /** Bytes that came and are held back until more of them has: the begin of a frame, or a whole one that nothing follows yet. */
-  readonly heldBytes: number;
+  /** Whether the first frame that `push` returned last had come as a whole before: it may be held back until the next one begins. */
+  readonly isFirstHeldBack: boolean;
   /** Bytes so far that belonged to no frame. */
   readonly skippedBytes: number;
   /** How the first and the newest frame are coded; `undefined` before the first. */

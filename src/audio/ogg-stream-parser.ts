@@ -25,8 +25,9 @@ export class OggStreamParser implements StreamParser {
   #isOver = false;
   #skippedBytes = 0;
 
-  get heldBytes(): number {
-    return this.#queue.length;
+  /** A page tells its length, and is passed on as soon as it is whole. */
+  get isFirstHeldBack(): boolean {
+    return false;
   }
 
   get skippedBytes(): number {

@@ -23,7 +23,8 @@ export function discard(bytes: number): void {
 
 /**
  * Lets V8's heap grow to three times and a half before V8 looks through all of it; to be called before anything else runs. Left alone, a
- * heap of 13 MB may grow by 16 MB, and V8 begins to look as soon as no more than 16 MB are left: always.
+ * heap of 13 MB may grow by 16 MB, and V8 begins to look as soon as no more than 16 MB are left: always. Heaps here are small; one of
+ * 60 MB could become 210.
  */
 export function letHeapGrow(): void {
   setFlagsFromString("--heap-growing-percent=250");

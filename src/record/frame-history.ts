@@ -10,6 +10,9 @@ const HISTORY_FRAMES_MAX = 3000;
 const SURPLUS_FRAMES = 300;
 const SURPLUS_BYTES = 128 * 1024;
 
+/** No frame is longer; what says that it is was damaged. */
+export const FRAME_BYTES_MAX: number = SURPLUS_BYTES;
+
 /** Where a frame begins: its number, and its place in the sound of the recording. */
 export type FramePlace = { number: number; seconds: number };
 
@@ -46,7 +49,7 @@ export class FrameHistory {
     return this.#endSeconds;
   }
 
-  /** Frames of more than 128 KiB are not taken; no parser returns any. */
+  /** Of frames that have at most `FRAME_BYTES_MAX`. */
   add(frames: readonly Frame[]): void {
     for (const { bytes, durationSeconds, headers } of frames) {
       const isFull = this.#count === this.#ends.length;

@@ -3,7 +3,7 @@ import { toSeconds } from "../audio/frame.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ResumePoint } from "../store/recording-state.ts";
 import type { ShowWriter } from "../store/sqlite-show-writer.ts";
-import { FrameHistory } from "./frame-history.ts";
+import { FRAME_BYTES_MAX, FrameHistory } from "./frame-history.ts";
 import { joinStation } from "./join-station.ts";
 import type { OpenStation } from "./open-station.ts";
 import { unpackFrames } from "./pack-frames.ts";
@@ -25,7 +25,7 @@ export function readLastRecording(writer: ShowWriter): LastRecording | undefined
   if (point === undefined || !isResumable(point.input)) return undefined;
   const tail = writer.inputTail();
   const frames = tail.flatMap((part) => unpackFrames(part.frames));
-  if (frames.length === 0) return undefined;
+  if (frames.length === 0 || frames.some(({ bytes }) => bytes.length > FRAME_BYTES_MAX)) return undefined;
   const history = new FrameHistory((tail.at(-1)?.endSeconds ?? 0) - toSeconds(frames));
   history.add(frames);
   return { point, input: point.input, history };

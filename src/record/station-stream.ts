@@ -215,7 +215,6 @@ export class StationStream {
   }
 
   #hear({ audio, titles, arrivalMs }: Chunk): Heard {
-    const { heldBytes } = this.#parser;
     const frames = this.#parser.push(audio);
     this.#lastArrivalMs = arrivalMs;
     this.#newest = audio;
@@ -227,8 +226,7 @@ export class StationStream {
     this.#measureBurst(arrivalMs);
     const titlesToTell = [...titles, ...this.#parser.takeTitles()];
     const isBehindDamage = this.#takeDamage(frames);
-    const [first] = frames;
-    const isFirstHeldBack = !isBehindDamage && first !== undefined && first.bytes.length <= heldBytes;
+    const { isFirstHeldBack } = this.#parser;
     const told = { titles: titlesToTell, arrivalMs, isBehindDamage, isFirstHeldBack };
     const formatChange = this.#takeFormatChange();
     return formatChange === undefined ? { frames, ...told } : { frames, ...told, formatChange };

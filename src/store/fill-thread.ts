@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 
@@ -14,8 +13,8 @@ const YOUNG_MB_MAX = 4;
 /** Commits to a recipient in a thread of its own, so that more can come while the disk is waited for. Whoever creates it closes it. */
 export class FillThread implements AsyncDisposable {
   readonly #worker: Worker;
-  readonly #ended: Promise<unknown>;
-  readonly #broken: Promise<never>;
+  readonly #ended = Promise.withResolvers<void>();
+  #answer: PromiseWithResolvers<FillAnswer> | undefined;
 
   /** The lock of the recipient at `path` is the caller's. */
   constructor(path: string) {
@@ -24,24 +23,29 @@ export class FillThread implements AsyncDisposable {
       workerData: path,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX },
     });
-    this.#ended = once(this.#worker, "exit");
-    this.#broken = this.#ended.then(() => {
-      throw new Error("the thread that fills a recipient has ended");
+    this.#worker.on("message", (answer: FillAnswer) => this.#answer?.resolve(answer));
+    this.#worker.on("error", (error) => this.#answer?.reject(error));
+    this.#worker.on("exit", () => {
+      this.#answer?.reject(new Error("the thread that fills a recipient has ended"));
+      this.#ended.resolve();
     });
-    // Whoever waits for an answer is told.
-    this.#broken.catch(() => undefined);
   }
 
-  /** As `RecipientWriter` says, one batch at a time. */
+  /** As `RecipientWriter` says, one batch at a time. Audio that is not shared memory is the thread's from then on. */
   async commit(batch: RecipientBatch): Promise<void> {
-    this.#worker.postMessage(batch);
-    const [answer]: FillAnswer[] = await Promise.race([once(this.#worker, "message"), this.#broken]);
-    if (answer?.failure !== undefined) throw new AppError(answer.failure.code, answer.failure.message);
+    this.#answer = Promise.withResolvers();
+    const buffers = batch.segments.map(({ audioData }) => audioData.buffer);
+    this.#worker.postMessage(
+      batch,
+      buffers.filter((buffer) => buffer instanceof ArrayBuffer),
+    );
+    const { failure } = await this.#answer.promise;
+    if (failure !== undefined) throw new AppError(failure.code, failure.message);
   }
 
   /** Resolves when what was begun is durable and the file is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#worker.postMessage("end");
-    await this.#ended.catch(() => undefined);
+    await this.#ended.promise;
   }
 }

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 import { AppError } from "../core/app-error.ts";
+import { discard } from "../core/garbage.ts";
 import type { FillAnswer } from "./fill-thread.ts";
 import { commitBatch, openRecipientDatabase } from "./recipient-database.ts";
 import type { RecipientBatch } from "./recipient-writer.ts";
@@ -24,6 +25,7 @@ function main(path: string): void {
 function commit(open: () => Sqlite, batch: RecipientBatch): FillAnswer {
   try {
     commitBatch(open(), batch);
+    for (const { audioData } of batch.segments) discard(audioData.length);
     return {};
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -42,7 +42,7 @@ export interface RecipientWriter extends AsyncDisposable {
   lastHeld(): Promise<SegmentHead | undefined>;
   /** The highest id that was ever stored, also when its row is gone. */
   lastId(): Promise<number>;
-  /** Resolves when all of the batch is durable; until then its bytes have to stay as they are. */
+  /** Resolves when all of the batch is durable. Until then its bytes have to stay as they are, and from then on nobody reads them. */
   commit(batch: RecipientBatch): Promise<void>;
   /**
    * Follows another sender from now on, behind the cursors of `state`, and writes down in an event where it was with the last one. The

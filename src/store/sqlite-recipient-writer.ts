@@ -146,7 +146,7 @@ class SqliteRecipientWriter implements RecipientWriter {
     if (this.#isFilled) return;
     await this.#endFill();
     this.#sqlite.exec("PRAGMA journal_mode = WAL");
-    this.#isFilled = true;
+    this.#isFilled = hasLog(this.#sqlite);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -20,7 +20,7 @@ export class CborSequenceReader implements RowReader {
 
   constructor({ itemBytesMax, roomBytes }: RowReaderBounds) {
     this.#itemBytesMax = itemBytesMax;
-    this.#window = new ByteWindow({ roomBytes });
+    this.#window = new ByteWindow({ roomBytes, isShared: true });
   }
 
   get isWhole(): boolean {
@@ -57,8 +57,9 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** More keys than this are not those of rows. */
+/** More keys than this, and longer ones, are not those of rows. */
 const KEYS_MAX = 64;
+const KEY_BYTES_MAX = 32;
 
 /** The keys of earlier rows: all rows have the same, and to decode them takes longer than the rest of a row. */
 class KnownKeys {
@@ -70,7 +71,8 @@ class KnownKeys {
   }
 
   add(bytes: Uint8Array, text: string): string {
-    if (this.#keys.size < KEYS_MAX) this.#keys.set(toHash(bytes), { bytes: Uint8Array.from(bytes), text });
+    const isUsual = bytes.length <= KEY_BYTES_MAX && this.#keys.size < KEYS_MAX;
+    if (isUsual) this.#keys.set(toHash(bytes), { bytes: Uint8Array.from(bytes), text });
     return text;
   }
 }

@@ -44,7 +44,7 @@ export class JsonRowReader implements RowReader {
 
   constructor({ itemBytesMax, roomBytes }: RowReaderBounds) {
     this.#itemBytesMax = itemBytesMax;
-    this.#window = new ByteWindow({ roomBytes });
+    this.#window = new ByteWindow({ roomBytes, isShared: false });
   }
 
   get isWhole(): boolean {

@@ -36,16 +36,16 @@ export type BatchSetting = {
 };
 
 /**
- * The rows of an answer, in batches of at most `rowsMax`. Their audio are views that hold until the batch after the next is asked for, so that they
- * can be written while that comes. When the
- * answer breaks off, the rows that had come whole may be the last batch, and then its error is thrown. Throws `corrupt` for what is no
- * row, and when the answer ends within one.
+ * The rows of an answer, in batches of at most `rowsMax`. Their audio may be views that hold until the batch after the next is asked for,
+ * so that they can be written while that comes. When the answer breaks off, the rows that had come whole may be the last batch, and then
+ * its error is thrown. Throws `corrupt` for what is no row, and when the answer ends within one.
  */
 export async function* readRows(
   body: AsyncIterable<Uint8Array>,
   reader: RowReader,
   { rowsMax, isStream }: BatchSetting,
 ): AsyncGenerator<WireSegment[]> {
+  reader.release();
   let batch = new Batch();
   let broken: { error: unknown } | undefined;
   for await (const chunk of untilBroken(body, (error) => (broken = { error }))) {

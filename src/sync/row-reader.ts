@@ -1,11 +1,11 @@
-/** Cuts an answer into its rows as its bytes come. */
+/** Cuts answers into their rows as their bytes come. */
 export interface RowReader {
-  /** Whether the answer may end here. */
+  /** Whether an answer may end here. */
   readonly isWhole: boolean;
   push(chunk: Uint8Array): void;
-  /** The next row that is whole; `undefined` when more has to come. Its bytes may be views that hold until `release` is called twice. */
+  /** The next row that is whole; `undefined` when more has to come. Its bytes may be views of shared memory, which hold until `release` is called twice. */
   next(): { item: unknown } | undefined;
-  /** To be called now and then: bytes of the rows before the last call are needed no more. */
+  /** To be called for each batch of rows: those before the last call are needed no more. */
   release(): void;
 }
 

@@ -75,7 +75,8 @@ export class SenderClient {
   /**
    * The rows of a range, in batches of at most `rowsMax`, until the last one is there or no row is left. A sender that can streams them
    * in one long answer, any other is asked for page after page; what was committed of the rows so far need not be fetched again after
-   * an error. Audio holds until the next batch is asked for. Whoever reads a batch checks it before the next.
+   * an error. Audio of a stream is shared memory that holds until the batch after the next is asked for. Whoever reads a batch checks it
+   * before the next.
    */
   async *segments(
     name: string,
@@ -85,12 +86,13 @@ export class SenderClient {
   ): AsyncGenerator<WireSegment[]> {
     let { startId } = range;
     let limit = rowsMax;
+    const cborReader = createCborReader();
     while (startId <= range.endId) {
       const path = `${toPath(name, "segments")}?start_id=${startId}&end_id=${range.endId}&limit=${limit}`;
       const answer = await this.#ask(path, `${CBOR_SEQUENCE}, ${JSON_TYPE};q=0.5`, signal);
       const isStream = answer.contentType?.split(";")[0]?.trim().toLowerCase() === CBOR_SEQUENCE;
       const batches = this.#readRows(path, answer, {
-        reader: isStream ? createCborReader() : createJsonReader(),
+        reader: isStream ? cborReader : createJsonReader(),
         // Of a page that is longer than was asked for, nothing is handed on.
         rowsMax: isStream ? rowsMax : limit + 1,
         isStream,

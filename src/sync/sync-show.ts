@@ -171,16 +171,18 @@ class ShowPass {
     const { format } = this.#writer.metadata;
     const range = { startId: this.#state.lastSyncedId + 1, endId: targetId };
     let committed = Promise.resolve();
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
     // When no row is left, the rest was deleted meanwhile. It is booked as a hole once there is a row behind it to tell where it ends.
     try {
-      for await (const rows of client.segments(name, range, rowsMax, signal)) {
+      for await (const rows of client.segments(name, range, rowsMax, either)) {
         const startId = this.#state.lastSyncedId + 1;
         const expected = toRowExpectation({ startId, endId: targetId }, format, this.#sender);
         const segments = toCheckedSegments(rows, expected);
         // The next rows come meanwhile, and no more than those.
         await committed;
         committed = this.#commit(segments);
-        committed.catch(() => undefined);
+        committed.catch(() => failed.abort());
         signal.throwIfAborted();
       }
     } finally {
@@ -212,9 +214,10 @@ class ShowPass {
   async #commit(theirs: readonly Segment[]): Promise<void> {
     const segments = theirs.map((segment) => ({ ...segment, id: segment.id + this.#state.idOffset }));
     const holes = segments.flatMap((segment) => this.#stepTo(segment));
+    const audioBytes = segments.reduce((sum, segment) => sum + segment.audioData.length, 0);
     await this.#writer.commit({ segments, events: [], ownEvents: holes, state: this.#state });
     this.#counts.segments += segments.length;
-    this.#counts.bytes += segments.reduce((sum, segment) => sum + segment.audioData.length, 0);
+    this.#counts.bytes += audioBytes;
     const { segments: count, bytes } = this.#counts;
     const { name, max_id: targetId } = this.#sender;
     this.#setting.onProgress({ name, cursor: this.#state.lastSyncedId, targetId, segments: count, bytes });

@@ -149,3 +149,13 @@ test("views of an item hold until it was released twice, though more comes", () 
   addMore();
   assert.deepEqual(item, { audio });
 });
+
+test("to release when there was no item since changes nothing", () => {
+  const reader = new CborSequenceReader({ itemBytesMax: ITEM_BYTES_MAX, roomBytes: 1_000_000 });
+  const audio = new Uint8Array(50_000).fill(7);
+  reader.push(toCborSequence([{ audio }]));
+  const item = reader.next()?.item;
+  for (let call = 0; call < 3; call++) reader.release();
+  for (let more = 0; more < 10; more++) reader.push(toCborSequence([{ audio: new Uint8Array(50_000) }]));
+  assert.deepEqual(item, { audio });
+});

@@ -42,12 +42,20 @@ const HOLD_SECONDS = 20;
 /** More calls than this are no small sync. */
 const CALLS_MAX = 2000;
 
-type Series = { title: string; isFirst: boolean; segmentBytes?: number };
+type Series = { title: string; isFirst: boolean; segmentBytes?: number; files?: readonly string[] };
 
-/** The first fill has a rollback journal, whatever comes later a write-ahead log. A large fill is written by a thread of its own, from its first chunk on. */
+/**
+ * The first fill has a rollback journal, whatever comes later a write-ahead log. A large fill is written by a thread of its own, from its
+ * first chunk on. Calls are counted for each thread: of a large one, only those to files that no other thread writes before.
+ */
 const SERIES: readonly Series[] = [
   { title: "of a first sync", isFirst: true },
-  { title: "of a large first sync", isFirst: true, segmentBytes: 160_000 },
+  {
+    title: "of a large first sync",
+    isFirst: true,
+    segmentBytes: 160_000,
+    files: ["a.sqlite", "a.sqlite-journal"],
+  },
   { title: "of a later sync", isFirst: false },
 ];
 
@@ -65,7 +73,7 @@ export function testSyncWriteKills({ first, step }: { first: number; step: numbe
       for (; ; call += step) {
         const directory = join(dir.path, `archive-${call}`);
         if (!series.isFirst) await fillPartly(sender, directory);
-        const isKilled = await killAt(call, directory, sender);
+        const isKilled = await killAt(call, { directory, files: series.files ?? FILES }, sender);
         await requireWholeAfter(sender, directory, source);
         if (!isKilled) break;
         assert.ok(call < CALLS_MAX, "a small sync has an end");
@@ -107,8 +115,12 @@ async function fillPartly(sender: SenderServer, directory: string): Promise<void
 }
 
 /** Lets a sync run until call `call`, and kills it there; false when it came to its end before. */
-async function killAt(call: number, directory: string, sender: SenderServer): Promise<boolean> {
-  const files = FILES.flatMap((file) => ["-P", join(directory, file)]);
+async function killAt(
+  call: number,
+  { directory, files: names }: { directory: string; files: readonly string[] },
+  sender: SenderServer,
+): Promise<boolean> {
+  const files = names.flatMap((file) => ["-P", join(directory, file)]);
   const hold = `inject=${CALLS}:delay_enter=${HOLD_SECONDS * 1_000_000}:when=${call}`;
   const trace = ["-D", "-f", "-qq", "-o", "/dev/null", ...files, "-e", `trace=${CALLS}`, "-e", hold];
   const sync = ["sync", "-r", sender.url, "-l", directory, "-n", "a", "-s", CHUNK_SIZE, "--quiet"];
