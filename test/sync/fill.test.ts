@@ -90,13 +90,13 @@ test(
 test("a fill that is told to stop ends with whole chunks, and the next run goes on", async () => {
   const directory = join(dir.path, "stopped");
   const copy = join(directory, "a.sqlite");
-  await using sync = startCli(["sync", "-r", sender.url, "-l", directory, "-n", "a", "-s", "7", "--quiet"]);
-  let isAsked = false;
+  const asked = Promise.withResolvers<void>();
   sender.tamper = ({ resource }) => {
-    isAsked ||= resource === "segments";
+    if (resource === "segments") asked.resolve();
     return undefined;
   };
-  while (!isAsked && sync.child.exitCode === null) await delay(1);
+  await using sync = startCli(["sync", "-r", sender.url, "-l", directory, "-n", "a", "-s", "7", "--quiet"]);
+  await Promise.race([asked.promise, sync.exited]);
   await delay(20);
   sync.kill("SIGTERM");
   const { status } = await sync.exited;
