@@ -15,7 +15,7 @@ process.once("SIGTERM", () => {
 
 async function pull(): Promise<never> {
   for (;;) {
-    const request = get(url + path, { headers: { Accept: "application/cbor-seq" } });
+    const request = get(url + path, { agent: false, headers: { Accept: "application/cbor-seq" } });
     const [response]: IncomingMessage[] = await once(request, "response");
     if (response?.statusCode !== 200) throw new Error(`the sender answered ${response?.statusCode ?? ""}`);
     const body: AsyncIterable<Uint8Array> = response;
