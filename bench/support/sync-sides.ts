@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+import { watchPeakBytes } from "../../test/support/peak-memory.ts";
 import { type RunningProcess, root, startProcess } from "../../test/support/run-cli.ts";
 import type { RsyncDaemon } from "./rsync-daemon.ts";
 
@@ -11,11 +12,7 @@ export type BenchSender = { process: RunningProcess; url: string };
 /** What moving a show took. `rssBytes` is the most memory that the client had. */
 export type Move = { seconds: number; rssBytes: number };
 
-/** Most memory is only told while a process lives: it is looked at this often. */
-const LOOK_EVERY_MS = 20;
-
 const SHOW = "a";
-const KIBIBYTE = 1024;
 
 /** Serves the databases of a directory; `json`: in no other format. */
 export async function startBenchSender(directory: string, mode: "cbor" | "json"): Promise<BenchSender> {
@@ -80,25 +77,11 @@ export function removeAll(directory: string): void {
 async function measure(command: string, args: readonly string[]): Promise<Move> {
   const startMs = performance.now();
   const running = startProcess(command, args);
-  let rssBytes = 0;
-  const timer = setInterval(() => (rssBytes = Math.max(rssBytes, readPeakBytes(running.pid))), LOOK_EVERY_MS);
-  try {
-    const { status, stderr } = await running.exited;
-    if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr}`);
-    return { seconds: (performance.now() - startMs) / 1000, rssBytes };
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-/** 0 when the process is over. */
-function readPeakBytes(pid: number): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * KIBIBYTE;
-  } catch {
-    return 0;
-  }
+  const seconds = running.exited.then(() => (performance.now() - startMs) / 1000);
+  const rssBytes = await watchPeakBytes(running);
+  const { status, stderr } = await running.exited;
+  if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr}`);
+  return { seconds: await seconds, rssBytes };
 }
 
 function syncFile(file: string): void {

@@ -15,6 +15,8 @@ export class FillThread implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #ended = Promise.withResolvers<void>();
   #answer: PromiseWithResolvers<FillAnswer> | undefined;
+  /** Why it takes no more batches. */
+  #end: unknown;
 
   /** The lock of the recipient at `path` is the caller's. */
   constructor(path: string) {
@@ -24,15 +26,17 @@ export class FillThread implements AsyncDisposable {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX },
     });
     this.#worker.on("message", (answer: FillAnswer) => this.#answer?.resolve(answer));
-    this.#worker.on("error", (error) => this.#answer?.reject(error));
+    this.#worker.on("error", (error) => (this.#end = error));
     this.#worker.on("exit", () => {
-      this.#answer?.reject(new Error("the thread that fills a recipient has ended"));
+      this.#end ??= new Error("the thread that fills a recipient has ended");
+      this.#answer?.reject(this.#end);
       this.#ended.resolve();
     });
   }
 
   /** As `RecipientWriter` says, one batch at a time. Audio that is not shared memory is the thread's from then on. */
   async commit(batch: RecipientBatch): Promise<void> {
+    if (this.#end !== undefined) throw this.#end;
     this.#answer = Promise.withResolvers();
     const buffers = batch.segments.map(({ audioData }) => audioData.buffer);
     this.#worker.postMessage(

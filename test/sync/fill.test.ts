@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { toCrc32 } from "../../src/core/segment.ts";
 import { fillUp, FILLER, mountTmpfs, whyNoMount } from "../support/mounts.ts";
+import { watchPeakBytes } from "../support/peak-memory.ts";
 import { startCli } from "../support/run-cli.ts";
 import {
   AIR_START_MS,
@@ -33,7 +34,7 @@ const RSS_MEGABYTES_MAX = { CBOR: 200, JSON: 320 };
 
 const onLinux = { skip: process.platform !== "linux" };
 
-const LOOK_EVERY_MS = 10;
+const MEGABYTE = 1e6;
 
 const dir = tempDir();
 let sender: SenderServer;
@@ -132,11 +133,7 @@ for (const format of ["CBOR", "JSON"] as const) {
 /** The most memory that a sync of its own process had, which has to go well. */
 async function measureSync(args: readonly string[]): Promise<number> {
   await using sync = startCli(["sync", ...args]);
-  let megabytes = 0;
-  while (sync.child.exitCode === null && sync.child.signalCode === null) {
-    megabytes = Math.max(megabytes, readPeakMegabytes(sync.pid));
-    await delay(LOOK_EVERY_MS);
-  }
+  const megabytes = (await watchPeakBytes(sync)) / MEGABYTE;
   const { status, stderr } = await sync.exited;
   assert.equal(status, 0, stderr);
   return megabytes;
@@ -158,13 +155,4 @@ function leaveRoom(directory: string, megabytesLeft: number): () => void {
   const file = join(directory, FILLER);
   truncateSync(file, statSync(file).size - megabytesLeft * 1024 * 1024);
   return () => rmSync(file);
-}
-
-function readPeakMegabytes(pid: number): number {
-  try {
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1000;
-  } catch {
-    // It has ended meanwhile.
-    return 0;
-  }
 }
